@@ -1,0 +1,1 @@
+"""The experimenter's window: Qt widgets over the engine's snapshots and commands."""

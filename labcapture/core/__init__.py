@@ -1,0 +1,1 @@
+"""What every room stands on: errors, records, clock, bounded queues and checked files."""

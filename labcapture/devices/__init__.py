@@ -1,0 +1,1 @@
+"""Instruments behind one contract (`base.Device`), one module a kind; the engine owns their threads."""

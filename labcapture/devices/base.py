@@ -1,0 +1,52 @@
+"""The contract between the engine and an instrument.
+
+A kind of device is one module of this package that defines ``Config`` (a `DeviceConfig` whose ``kind`` is the module's
+name) and ``create(config) -> Device``. Nothing else has to be touched to add one: `rig` finds it by its module name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from threading import Event
+from typing import Protocol
+
+from pydantic import Field
+
+from labcapture.core.chunks import Chunk, StreamSpec
+from labcapture.core.config import Model
+
+Emit = Callable[[Chunk], None]
+"""Hands a chunk on; never blocks and never raises. May be called from any thread."""
+
+
+class DeviceConfig(Model):
+    """What every device's part of a rig file has."""
+
+    kind: str = Field(description="Module of labcapture.devices that drives it")
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,31}$", description="Name of the device in this rig")
+    required: bool = Field(default=True, description="False: a session may start without it")
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether no real instrument stands behind this device."""
+        return False
+
+
+class Device(Protocol):
+    """An instrument. Every method may raise `labcapture.core.errors.DeviceError`."""
+
+    def describe(self) -> Sequence[StreamSpec]:
+        """Return the streams, in a fixed order. Valid from the end of `open` on."""
+
+    def open(self) -> None:
+        """Find and claim the instrument, set its options and read them back. Nothing flows yet."""
+
+    def run(self, emit: Emit, stop: Event) -> None:
+        """Start the flow, emit chunks until ``stop`` is set, stop the flow, return. Called once, in its own thread.
+
+        A loss that the device itself can see (overflow, disconnect) is emitted as a `Gap`. Frame-counter gaps are found
+        by the engine from the frames. An instrument that cannot go on raises.
+        """
+
+    def close(self) -> None:
+        """Release everything. Always called, also when `open` or `run` failed; may be called twice."""

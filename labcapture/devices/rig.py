@@ -1,0 +1,101 @@
+"""A rig file: which instruments stand in this lab, and how the participant's screen is set up."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from pydantic import Field, SerializeAsAny, field_validator, model_validator
+
+import labcapture.devices as room
+from labcapture.core.config import Model, load_yaml
+from labcapture.devices.base import Device, DeviceConfig
+
+_NOT_DEVICES = {"base", "rig", "simulated"}
+
+
+def kinds() -> list[str]:
+    """Return the kinds of device that this installation knows, from the modules of `labcapture.devices`."""
+    return sorted(
+        m.name for m in pkgutil.iter_modules(room.__path__) if m.name not in _NOT_DEVICES and not m.name.startswith("_")
+    )
+
+
+def create(config: DeviceConfig) -> Device:
+    """Make the device that ``config`` describes; nothing is opened yet."""
+    module = importlib.import_module(f"{room.__name__}.{config.kind}")
+    return cast(Device, module.create(config))
+
+
+class StageSettings(Model):
+    """The participant's screen."""
+
+    display: str = Field(
+        default="auto",
+        description="auto: the display there is, else a virtual one; virtual; or an X display such as ':1'",
+    )
+    screen: int = Field(default=0, ge=0, description="Index of the monitor")
+    fullscreen: bool = Field(default=False, description="True in a lab; a window is for trying things out")
+    size: tuple[int, int] = Field(default=(800, 450), description="Window size in pixels when not full screen")
+    position: tuple[int, int] | None = Field(default=None, description="Top left corner of the window in pixels")
+    rate_hz: float = Field(
+        default=60.0, gt=0, le=500, description="Refresh rate to pace to where there is no vertical blank"
+    )
+
+
+class NetworkSettings(Model):
+    """Where the engine listens."""
+
+    address: str = Field(default="127.0.0.1", description="Loopback unless another address is named here on purpose")
+
+
+class Rig(Model):
+    """All of a rig file."""
+
+    name: str = Field(min_length=1, max_length=80)
+    devices: tuple[SerializeAsAny[DeviceConfig], ...] = Field(min_length=1)
+    stage: StageSettings = StageSettings()
+    network: NetworkSettings = NetworkSettings()
+    line_frequency_hz: Literal[50, 60] = Field(default=50, description="Mains frequency of the lab's lamps")
+
+    @field_validator("devices", mode="before")
+    @classmethod
+    def _typed(cls, value: Any) -> Any:  # noqa: ANN401 - raw YAML
+        """Check each entry against the ``Config`` of its kind."""
+        return tuple(_config(entry) for entry in value) if isinstance(value, list) else value
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Rig:
+        names = [device.name for device in self.devices]
+        twice = {name for name in names if names.count(name) > 1}
+        if twice:
+            raise ValueError(f"two devices are named {', '.join(sorted(twice))}; give each its own name")
+        return self
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether any device of the rig is simulated."""
+        return any(device.is_simulated for device in self.devices)
+
+
+def _config(entry: Any) -> DeviceConfig:  # noqa: ANN401 - raw YAML
+    if isinstance(entry, DeviceConfig):
+        return entry
+    kind = entry.get("kind") if isinstance(entry, dict) else None
+    if kind not in kinds():
+        raise ValueError(f"kind must be one of {', '.join(kinds())}, not {kind!r}")
+    module = importlib.import_module(f"{room.__name__}.{kind}")
+    return cast(DeviceConfig, module.Config.model_validate(entry))
+
+
+def load_rig(path: Path) -> Rig:
+    """Read and check a rig file.
+
+    Raises
+    ------
+    BadInput
+        The file is missing or wrong; the message names the line.
+    """
+    return load_yaml(path, Rig)

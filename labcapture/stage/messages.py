@@ -1,0 +1,121 @@
+"""What the engine and the participant's screen say to each other: JSON over one CURVE-secured ZeroMQ pair."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, TypeAdapter
+
+from labcapture.core.config import Model
+
+# Engine -> stage ------------------------------------------------------------------------------------------------------
+
+
+class Show(Model):
+    """Run one step. ``step`` is the protocol's step as JSON; ``clip`` the film's path where it has one."""
+
+    type: Literal["show"] = "show"
+    step: dict[str, Any]
+    take: int = 1
+    clip: str | None = None
+
+
+class Stop(Model):
+    """End the running step now and show the safe screen; the stage answers `Done` with outcome ``stopped``."""
+
+    type: Literal["stop"] = "stop"
+
+
+class Pause(Model):
+    """Hold the running step (a film stands still) until `Resume`."""
+
+    type: Literal["pause"] = "pause"
+
+
+class Resume(Model):
+    """Go on with the held step."""
+
+    type: Literal["resume"] = "resume"
+
+
+class Quit(Model):
+    """Close the window and end the process."""
+
+    type: Literal["quit"] = "quit"
+
+
+ToStage = Annotated[Show | Stop | Pause | Resume | Quit, Field(discriminator="type")]
+
+# Stage -> engine ------------------------------------------------------------------------------------------------------
+
+
+class Hello(Model):
+    """The window is open and the stage waits for its first step."""
+
+    type: Literal["hello"] = "hello"
+    pid: int
+    psychopy: str
+    backend: str
+    size: tuple[int, int]
+    rate_hz: float = Field(description="Measured refresh rate, or the paced one")
+    paced: bool = Field(description="True where the display has no vertical blank and the stage paces its own flips")
+
+
+class Marker(Model):
+    """Something happened on the screen; ``time`` (LSL s) was read at the flip."""
+
+    type: Literal["marker"] = "marker"
+    label: str
+    time: float
+    step: str = ""
+
+
+class Flips(Model):
+    """Flips of a film. Each row: flip index, LSL time (s), film time (s), whether it was late."""
+
+    type: Literal["flips"] = "flips"
+    step: str
+    rows: list[tuple[int, float, float, bool]]
+
+
+class Answer(Model):
+    """One answer of the participant. ``time`` LSL s; ``reaction_time`` s from the question's onset."""
+
+    type: Literal["answer"] = "answer"
+    step: str
+    question: str
+    value: str | float | int | None
+    time: float
+    reaction_time: float
+    by: Literal["participant", "autopilot"] = "participant"
+
+
+class Done(Model):
+    """The step is over. ``facts`` are counts for the record (film frames shown, dropped, repeated, late flips, ...)."""
+
+    type: Literal["done"] = "done"
+    step: str
+    outcome: Literal["done", "stopped", "failed"]
+    facts: dict[str, float | int | str] = Field(default_factory=dict)
+    message: str = ""
+
+
+class Heartbeat(Model):
+    """Sent at least once a second by a stage that is well."""
+
+    type: Literal["heartbeat"] = "heartbeat"
+    time: float
+    late_flips: int
+
+
+class Failed(Model):
+    """The stage cannot go on; it ends after this."""
+
+    type: Literal["failed"] = "failed"
+    message: str
+
+
+FromStage = Annotated[Hello | Marker | Flips | Answer | Done | Heartbeat | Failed, Field(discriminator="type")]
+
+to_stage: TypeAdapter[ToStage] = TypeAdapter(ToStage)
+from_stage: TypeAdapter[FromStage] = TypeAdapter(FromStage)
