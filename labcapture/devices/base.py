@@ -1,7 +1,13 @@
 """The contract between the engine and an instrument.
 
-A kind of device is one module of this package that defines ``Config`` (a `DeviceConfig` whose ``kind`` is the module's
-name) and ``create(config) -> Device``. Nothing else has to be touched to add one: `rig` finds it by its module name.
+A kind of device is one module of this package that defines
+
+- ``Config``, a `DeviceConfig` whose ``kind`` is the module's name,
+- ``create(config) -> Device``,
+- ``contract_config() -> Config``, a simulated one that opens on any machine: small, fast, and flowing within seconds.
+  ``tests/devices/test_contract.py`` runs the contract of `Device` over it.
+
+Nothing else has to be touched to add one: `rig` finds it by its module name. See docs/adding_a_device.md.
 """
 
 from __future__ import annotations
