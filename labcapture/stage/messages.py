@@ -12,7 +12,7 @@ from labcapture.core.config import Model
 
 
 class Show(Model):
-    """Run one step. ``step`` is the protocol's step as JSON; ``clip`` the film's path where it has one."""
+    """Run one step. ``step`` is the protocol's step as JSON; ``clip`` the film's absolute path where it has one."""
 
     type: Literal["show"] = "show"
     step: dict[str, Any]
@@ -59,6 +59,8 @@ class Hello(Model):
     size: tuple[int, int]
     rate_hz: float = Field(description="Measured refresh rate, or the paced one")
     paced: bool = Field(description="True where the display has no vertical blank and the stage paces its own flips")
+    display: str = Field(default="", description="X display on which the window is, where there is one")
+    markers: str = Field(default="", description="source_id of the stage's LSL marker stream")
 
 
 class Marker(Model):
@@ -95,6 +97,7 @@ class Done(Model):
 
     type: Literal["done"] = "done"
     step: str
+    take: int = 1
     outcome: Literal["done", "stopped", "failed"]
     facts: dict[str, float | int | str] = Field(default_factory=dict)
     message: str = ""

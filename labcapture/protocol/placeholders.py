@@ -1,0 +1,174 @@
+"""Films to rehearse with: counted frames, an emotion label, a tone; made on the spot from the manifest alone.
+
+The frame number stands in large digits in the middle and, for machines, in a row of black and white cells along the
+lower edge (most significant bit left): `read_frame_number` reads it back from a decoded or a filmed picture.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from labcapture.core.errors import BadInput
+from labcapture.protocol.manifest import Clip, Manifest
+
+RATE_HZ = 30
+SIZE = (1280, 720)
+BITS = 20  # enough for nine hours of film
+SOUND_RATE_HZ = 48_000
+TONE_HZ = 440.0
+TONE_S = 0.2  # heard at every full second of the film
+_TONE_LEVEL = 0.25  # of full scale
+_RAMP_S = 0.005  # no clicks
+_BACKGROUND = (64, 64, 64)
+_BAR = Fraction(1, 12)  # height of the row of cells, of the picture's height
+
+Progress = Callable[[Clip, int, int], None]
+"""Called with the clip, the frames made so far and all its frames."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placeholder:
+    """A film of the stimuli folder; ``made`` is False where one lay there already, which is left as it is."""
+
+    clip: str
+    path: Path
+    frames: int
+    made: bool
+
+
+def make_placeholders(
+    manifest: Manifest, folder: Path, ids: Iterable[str] | None = None, progress: Progress | None = None
+) -> list[Placeholder]:
+    """Make a film for each clip that has none in ``folder``; an existing film is never touched.
+
+    Parameters
+    ----------
+    manifest
+        Gives file, length and emotion of each clip.
+    folder
+        Where the films go; made where it does not exist.
+    ids
+        The clips wanted; all of the manifest if None.
+    progress
+        Told of every second of film.
+
+    Raises
+    ------
+    BadInput
+        A clip is not in the manifest, or the folder cannot be written.
+    """
+    clips = manifest.clips if ids is None else [manifest.clip(clip_id) for clip_id in ids]
+    films: list[Placeholder] = []
+    for clip in clips:
+        path = folder / clip.file
+        frames = round(clip.duration_s * RATE_HZ)
+        exists = path.exists()
+        if not exists:
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                _make(clip, path, frames, progress)
+            except OSError as error:  # PyAV's errors of input and output are of this kind too
+                raise BadInput(
+                    f"cannot write a film ({error.strerror or error})", str(path), "Check disk space and rights."
+                ) from error
+        films.append(Placeholder(clip.id, path, frames, made=not exists))
+    return films
+
+
+def read_frame_number(picture: NDArray[np.uint8]) -> int:
+    """Return the frame number that the cells of a placeholder's ``picture`` (height, width[, 3]) tell."""
+    height, width = picture.shape[:2]
+    row = picture[round(height * (1 - _BAR / 2))]
+    columns = ((np.arange(BITS) + 0.5) * width / BITS).astype(int)
+    cells = row[columns].reshape(BITS, -1).mean(axis=1) > 127
+    return int(cells @ (1 << np.arange(BITS)[::-1]))
+
+
+def _make(clip: Clip, path: Path, frames: int, progress: Progress | None) -> None:
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")  # a film under its final name is a whole one
+    try:
+        _encode(clip, draft, frames, progress)
+        _move_without_overwriting(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _move_without_overwriting(draft: Path, path: Path) -> None:
+    try:
+        os.link(draft, path)  # fails if the name was taken meanwhile; a rename would overwrite it
+    except FileExistsError:
+        return
+    except OSError:  # a file system without links
+        with path.open("xb") as target:
+            target.write(draft.read_bytes())
+
+
+def _encode(clip: Clip, path: Path, frames: int, progress: Progress | None) -> None:
+    with av.open(str(path), "w", format="mp4") as container:
+        video = container.add_stream("libx264", rate=RATE_HZ, options={"preset": "ultrafast", "crf": "18"})
+        video.width, video.height = SIZE
+        video.pix_fmt = "yuv420p"
+        video.gop_size = RATE_HZ  # a second, so that seeking is quick
+        sound = container.add_stream("aac", rate=SOUND_RATE_HZ, layout="mono")
+        ground = _ground(clip)
+        for number in range(frames):
+            picture = av.VideoFrame.from_ndarray(_picture(ground, number, frames), format="rgb24")
+            picture.pts, picture.time_base = number, Fraction(1, RATE_HZ)
+            container.mux(video.encode(picture))
+            if (number + 1) % RATE_HZ == 0 or number + 1 == frames:
+                second = number // RATE_HZ
+                container.mux(sound.encode(_tone(second, (number % RATE_HZ + 1) / RATE_HZ)))
+                if progress is not None:
+                    progress(clip, number + 1, frames)
+        container.mux(video.encode(None))
+        container.mux(sound.encode(None))
+
+
+def _tone(second: int, length_s: float) -> av.AudioFrame:
+    """Return the sound of one second of film: a short tone, then silence."""
+    n = round(SOUND_RATE_HZ * length_s)
+    time = np.arange(n) / SOUND_RATE_HZ
+    envelope = np.clip(np.minimum(time, TONE_S - time) / _RAMP_S, 0, 1)
+    samples = (_TONE_LEVEL * envelope * np.sin(2 * np.pi * TONE_HZ * time)).astype(np.float32)
+    frame = av.AudioFrame.from_ndarray(samples[np.newaxis], format="fltp", layout="mono")
+    frame.sample_rate, frame.pts, frame.time_base = SOUND_RATE_HZ, second * SOUND_RATE_HZ, Fraction(1, SOUND_RATE_HZ)
+    return frame
+
+
+def _ground(clip: Clip) -> NDArray[np.uint8]:
+    """Return what all pictures of a film share, (height, width, 3) RGB."""
+    width, height = SIZE
+    ground = np.full((height, width, 3), _BACKGROUND, np.uint8)
+    _write(ground, "PLACEHOLDER", height * 14 // 100, 1.4)
+    _write(ground, clip.emotion, height * 26 // 100, 2.4)
+    _write(ground, clip.id, height * 84 // 100, 1.2)
+    return ground
+
+
+def _picture(ground: NDArray[np.uint8], number: int, frames: int) -> NDArray[np.uint8]:
+    height, width = ground.shape[:2]
+    picture = ground.copy()
+    _write(picture, f"{number}", height * 58 // 100, 7.0)
+    _write(picture, f"{number / RATE_HZ:.2f} s of {frames / RATE_HZ:.2f} s", height * 74 // 100, 1.4)
+    bits = (number >> np.arange(BITS)[::-1]) & 1
+    cells = np.arange(width) * BITS // width
+    picture[round(height * (1 - _BAR)) :] = np.where(bits[cells, np.newaxis], 255, 0)
+    return picture
+
+
+def _write(picture: NDArray[np.uint8], text: str, baseline: int, scale: float) -> None:
+    """Write ``text`` centred, for a picture 720 rows high."""
+    font, thick = cv2.FONT_HERSHEY_SIMPLEX, max(2, round(2 * scale))
+    (width, _), _ = cv2.getTextSize(text, font, scale, thick)
+    origin: Any = ((picture.shape[1] - width) // 2, baseline)
+    cv2.putText(picture, text, origin, font, scale, (235, 235, 235), thick, cv2.LINE_AA)
