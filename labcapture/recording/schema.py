@@ -1,0 +1,504 @@
+"""The session format as data: every path, dtype, shape, unit and version, in one registry.
+
+The writer creates datasets from it, verification and the documentation are checked against it, and ``labcapture
+schema`` prints it. It needs neither h5py nor any instrument's library.
+
+A path is a pattern. ``<trial>`` stands for a trial's id, ``<frames>``, ``<audio>`` and ``<samples>`` for a stream of
+that kind, ``<stream>`` for any stream, ``<clock>`` for a device clock, ``<key>`` for a name that the instrument chose.
+``path@name`` is an attribute. Times are LSL seconds unless the description says otherwise.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from labcapture.core.chunks import StreamSpec
+from labcapture.core.errors import RecordingError
+
+FORMAT = "labcapture"
+VERSION = 1
+"""Raised whenever an older reader could misread a newer file."""
+
+SESSION_FILE = "session.h5"
+TRIALS_FOLDER = "trials"
+JOURNAL_FOLDER = "journal"
+SUMMARY_FILE = "summary.json"
+CHECKSUMS_FILE = "checksums"
+LOG_FILE = "log.jsonl"
+
+MISSING = -(2**63)
+"""Stored where a frame came without a value for a key of its metadata."""
+
+File = Literal["session", "trial"]
+Kind = Literal["group", "array", "table", "text", "attribute", "link"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table.
+
+    ``dtype`` is a numpy name, ``utf8[n]`` (UTF-8 text of at most n bytes) or ``utf8`` (UTF-8 text of any length).
+    """
+
+    name: str
+    dtype: str
+    units: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that may stand in a file.
+
+    Parameters
+    ----------
+    file
+        ``session`` (session.h5) or ``trial`` (trials/<trial>.h5).
+    path
+        Pattern of its path; see the module's text.
+    kind
+        ``array`` and ``table`` are datasets (a table has a compound type), ``text`` a scalar string dataset.
+    dtype
+        numpy name, ``utf8``, or ``stream`` for the dtype that the stream declares. Empty for groups, tables and links.
+    shape
+        As text: ``n`` rows, ``b`` blocks, ``c`` channels. Empty for scalars and groups.
+    units
+        Empty for numbers without a unit; ``stream`` for the unit that the stream declares.
+    optional
+        False: every session (or trial, or stream of the kind) has it.
+    since
+        First version of the format that has it.
+    columns
+        Of a table, in order.
+    """
+
+    file: File
+    path: str
+    kind: Kind
+    dtype: str
+    shape: str
+    units: str
+    description: str
+    optional: bool = False
+    since: int = 1
+    columns: tuple[Column, ...] = ()
+
+
+_GAPS = (
+    Column("cause", "utf8[24]", "", "dropped, slow, disconnect, host_overflow or recorder_overflow"),
+    Column("first", "int64", "", "first missing frame number or sample index; -1 where there is no counter"),
+    Column("last", "int64", "", "last missing one; first - 1 where nothing is missing"),
+    Column("count", "int64", "", "how many are missing; in a trial: how many of them were due in the trial"),
+    Column("start", "float64", "s", "arrival of the last record before the gap"),
+    Column("stop", "float64", "s", "arrival of the first record after it; NaN where none came"),
+    Column("note", "utf8[240]", "", "how the count was found, what the driver said"),
+)
+_ANSWER = (
+    Column("time", "float64", "s", "when the answer was given"),
+    Column("step", "utf8[64]", "", "step of the protocol"),
+    Column("trial", "utf8[64]", "", "trial that it speaks of; empty if none"),
+    Column("question", "utf8[64]", "", "id of the question"),
+    Column("value", "utf8", "", "the answer as text; empty if there was none"),
+    Column("number", "float64", "", "the answer as a number; NaN if it is none"),
+    Column("reaction_time", "float64", "s", "from the onset of the question"),
+    Column("by", "utf8[16]", "", "participant or autopilot"),
+)
+_LOSSES = (
+    Column("trial", "utf8[64]", "", "id of the trial"),
+    Column("stream", "utf8[32]", "", "name of the stream"),
+    Column("due", "int64", "", "frames that should have come: recorded and missing ones"),
+    Column("recorded", "int64", "", "frames in the file"),
+    Column("lost_before_us", "int64", "", "frames that the device dropped, or was away for"),
+    Column("lost_by_us", "int64", "", "frames lost by a host or recorder overflow"),
+    Column("longest_run", "int64", "", "most missing frames in a row"),
+    Column("slow_steps", "int64", "", "steps of device time that were too long without a missing frame"),
+    Column("mean_rate_hz", "float64", "Hz", "measured rate, missing frames counted as taken"),
+    Column("nominal_rate_hz", "float64", "Hz", "rate that the stream declares"),
+)
+
+
+def _attributes(file: File, path: str, rows: Iterable[tuple[str, str, str, str]]) -> list[Entry]:
+    """Return entries for (name, dtype, units, description)."""
+    return [Entry(file, f"{path}@{n}", "attribute", d, "", u, text) for n, d, u, text in rows]
+
+
+_IDENTITY = (
+    ("format", "utf8", "", f'always "{FORMAT}"'),
+    ("version", "int64", "", "version of the format"),
+    ("participant", "utf8", "", "pseudonym of the participant"),
+    ("session", "utf8", "", "id of the session"),
+    ("protocol", "utf8", "", "name of the protocol"),
+    ("paradigm", "utf8", "", "neutralization, mock_crime, perception or none"),
+    ("rig", "utf8", "", "name of the rig"),
+    ("language", "utf8", "", "language of the participant's texts"),
+    ("simulated", "bool", "", "True: at least one instrument was simulated; not a measurement of anyone"),
+    ("autopilot", "int64", "", "seed of the autopilot that answered; -1: a participant did"),
+    ("software", "utf8", "", "versions of the software, as JSON"),
+    ("started_utc", "utf8", "", "start of the session, ISO 8601"),
+)
+_STREAM = (
+    ("kind", "utf8", "", "frames, audio or samples"),
+    ("rate_hz", "float64", "Hz", "nominal rate; 0: irregular"),
+    ("units", "utf8", "", "unit of the values"),
+    ("channels", "utf8", "", "label of each channel, an array of text"),
+    ("clock", "utf8", "", "device clock that stamps it: a group of /clock"),
+    ("simulated", "bool", "", "True: no real instrument stands behind it"),
+    ("long_name", "utf8", "", "title for plots"),
+)
+
+
+def _registry() -> tuple[Entry, ...]:
+    s: File = "session"
+    t: File = "trial"
+    e = Entry
+    return (
+        *_attributes(s, "/", _IDENTITY),
+        *_attributes(
+            s,
+            "/",
+            (
+                ("start_time", "float64", "s", "LSL time of started_utc"),
+                ("closed", "bool", "", "True: the session was closed in order"),
+                ("part", "utf8", "", "A, B, C, C-unlabelled or none; empty until closed"),
+                ("verdict", "utf8", "", "verdict of the session; empty until closed"),
+                ("reason", "utf8", "", "why, in a sentence; empty until closed"),
+                ("completed", "bool", "", "True: every step of the protocol was run"),
+                ("error", "utf8", "", "what failed while it ran; empty if nothing did"),
+            ),
+        ),
+        e(s, "/protocol", "group", "", "", "", "what was asked for, word for word"),
+        e(s, "/protocol/text", "text", "utf8", "", "", "the protocol file as run"),
+        e(s, "/protocol/rig", "text", "utf8", "", "", "the rig file as run"),
+        e(s, "/streams", "group", "", "", "", "every stream of the rig"),
+        e(s, "/streams/<stream>", "group", "", "", "", "what the stream says of itself, as attributes"),
+        *_attributes(s, "/streams/<stream>", _STREAM),
+        e(s, "/streams/<stream>@<key>", "attribute", "", "", "", "intrinsics, firmware, ... of the instrument", True),
+        e(
+            s,
+            "/streams/<frames>/gaps",
+            "table",
+            "",
+            "(n,)",
+            "",
+            "gaps of the whole session, also between trials, as they were reported",
+            columns=_GAPS,
+        ),
+        e(s, "/trials", "group", "", "", "", "one group per recorded trial, in order"),
+        e(s, "/trials/<trial>", "group", "", "", "", "a recorded trial"),
+        *_attributes(
+            s,
+            "/trials/<trial>",
+            (
+                ("start", "float64", "s", "frames that arrived from here on"),
+                ("stop", "float64", "s", "and before here belong to the trial"),
+            ),
+        ),
+        e(s, "/trials/<trial>@<key>", "attribute", "", "", "", "step, clip, emotion, take, ... of the trial", True),
+        e(s, "/trials/<trial>/<frames>", "link", "", "", "", "external link to /<frames> of trials/<trial>.h5"),
+        *(
+            e(s, f"/{group}", "group", "", "", "", text, group != "<audio>")
+            for group, text in (("<audio>", "sound"), ("lsl", "LSL streams other than eda"))
+        ),
+        *_attributes(s, "/<audio>", _STREAM),
+        e(s, "/<audio>@<key>", "attribute", "", "", "", "attributes of the stream", True),
+        e(s, "/<audio>/samples", "array", "int16", "(n, c)", "stream", "sound, one row per sample"),
+        e(s, "/<audio>/blocks", "group", "", "", "", "times of the blocks in which the sound came"),
+        e(s, "/<audio>/blocks/row", "array", "int64", "(b,)", "", "row of samples at which the block starts"),
+        e(
+            s,
+            "/<audio>/blocks/first_sample",
+            "array",
+            "int64",
+            "(b,)",
+            "",
+            "count of that sample since the stream was opened; lost samples are counted too",
+        ),
+        e(
+            s,
+            "/<audio>/blocks/adc_time",
+            "array",
+            "float64",
+            "(b,)",
+            "s",
+            "capture of its first sample as the driver told it; NaN where it could not be used",
+        ),
+        e(s, "/<audio>/blocks/arrival_time", "array", "float64", "(b,)", "s", "when the block reached us"),
+        e(
+            s,
+            "/<audio>/blocks/time",
+            "array",
+            "float64",
+            "(b,)",
+            "s",
+            "capture of its first sample by the fit of sample count to LSL time",
+        ),
+        e(s, "/<audio>/blocks/time_uncertainty", "array", "float64", "(b,)", "s", "half width of its 95 % interval"),
+        e(s, "/<audio>/gaps", "table", "", "(n,)", "", "missing samples", columns=_GAPS),
+        e(s, "/<samples>", "group", "", "", "", "an LSL stream: /eda or /lsl/<name>"),
+        *_attributes(s, "/<samples>", _STREAM),
+        e(s, "/<samples>@<key>", "attribute", "", "", "", "attributes of the stream", True),
+        e(s, "/<samples>/samples", "array", "stream", "(n, c)", "stream", "values, one row per sample"),
+        e(s, "/<samples>/raw_time", "array", "float64", "(n,)", "s", "as the sender stamped it, uncorrected"),
+        e(s, "/<samples>/time", "array", "float64", "(n,)", "s", "raw_time corrected by the clock offsets"),
+        e(s, "/<samples>/time_uncertainty", "array", "float64", "(n,)", "s", "half width of its 95 % interval"),
+        e(s, "/<samples>/arrival_time", "array", "float64", "(n,)", "s", "when the sample reached us"),
+        e(s, "/<samples>/segment", "array", "int64", "(n,)", "", "grows when the stream was lost and came back"),
+        e(
+            s,
+            "/<samples>/clock_offsets",
+            "table",
+            "",
+            "(n,)",
+            "",
+            "measurements of the sender's clock",
+            columns=(
+                Column("time", "float64", "s", "when it was measured"),
+                Column("offset", "float64", "s", "LSL time here = raw_time + offset"),
+                Column("uncertainty", "float64", "s", "the offset is known to +- this"),
+                Column("segment", "int64", "", "segment that it holds for"),
+            ),
+        ),
+        e(s, "/<samples>/gaps", "table", "", "(n,)", "", "missing samples", columns=_GAPS),
+        e(
+            s,
+            "/markers",
+            "table",
+            "",
+            "(n,)",
+            "",
+            "events on the one clock",
+            columns=(
+                Column("time", "float64", "s", "when it happened"),
+                Column("label", "utf8", "", "what happened"),
+                Column("source", "utf8[32]", "", "stage, engine or experimenter"),
+                Column("step", "utf8[64]", "", "step of the protocol; empty if none"),
+            ),
+        ),
+        e(s, "/self_report", "table", "", "(n,)", "", "what the participant felt", columns=_ANSWER),
+        e(s, "/answers", "table", "", "(n,)", "", "all other answers", columns=_ANSWER),
+        e(
+            s,
+            "/stimulus_flips",
+            "table",
+            "",
+            "(n,)",
+            "",
+            "every flip of the participant's screen during a film",
+            columns=(
+                Column("trial", "utf8[64]", "", "id of the trial; empty if it was not recorded"),
+                Column("step", "utf8[64]", "", "step of the protocol"),
+                Column("flip", "int64", "", "index of the flip in the step"),
+                Column("time", "float64", "s", "when the flip happened"),
+                Column("movie_time", "float64", "s", "position of the film frame on the screen"),
+                Column("late", "bool", "", "True: the flip came later than its refresh"),
+            ),
+        ),
+        e(
+            s,
+            "/notes",
+            "table",
+            "",
+            "(n,)",
+            "",
+            "what the experimenter wrote",
+            columns=(
+                Column("time", "float64", "s", "when it was written"),
+                Column("text", "utf8", "", "the note"),
+            ),
+        ),
+        e(s, "/clock", "group", "", "", "", "how the clocks relate to LSL time"),
+        e(
+            s,
+            "/clock/wall",
+            "table",
+            "",
+            "(n,)",
+            "",
+            "wall clock of this machine against LSL time",
+            columns=(
+                Column("time", "float64", "s", "LSL time"),
+                Column("unix_time", "float64", "s", "UTC, seconds since 1970"),
+                Column("uncertainty", "float64", "s", "the two were read within +- this"),
+            ),
+        ),
+        e(s, "/clock/<clock>", "group", "", "", "", "a device clock; its fit's figures are attributes"),
+        e(s, "/clock/<clock>@<key>", "attribute", "", "", "", "drift_ppm and other figures of the fit", True),
+        e(s, "/clock/<clock>/device_time", "array", "float64", "(n,)", "s", "device clock, raw, all of the session"),
+        e(s, "/clock/<clock>/arrival_time", "array", "float64", "(n,)", "s", "LSL time at which it reached us"),
+        e(s, "/clock/<clock>/fit", "group", "", "", "", "parameters of the fit, enough to rebuild it", True),
+        e(s, "/clock/<clock>/fit/<key>", "array", "float64", "", "", "named as in labcapture.core.fit", True),
+        e(s, "/quality", "group", "", "", "", "the rule, what it was applied to, and what follows"),
+        *_attributes(
+            s,
+            "/quality",
+            (
+                ("rule", "utf8", "", "the rule as run, JSON"),
+                ("part", "utf8", "", "as of the session"),
+                ("verdict", "utf8", "", "as of the session"),
+                ("reason", "utf8", "", "as of the session"),
+            ),
+        ),
+        e(s, "/quality/counts", "table", "", "(n,)", "", "frames per trial and stream", columns=_LOSSES),
+        e(
+            s,
+            "/quality/verdicts",
+            "table",
+            "",
+            "(n,)",
+            "",
+            "one row per trial",
+            columns=(
+                Column("trial", "utf8[64]", "", "id of the trial"),
+                Column("annotatable", "bool", "", "True: every limit of the rule was kept"),
+                Column("reasons", "utf8", "", "limits that were not kept, one sentence a line"),
+            ),
+        ),
+        e(s, "/calibration", "group", "", "", "", "head position and camera settings", True),
+        *_attributes(t, "/", _IDENTITY),
+        *_attributes(
+            t,
+            "/",
+            (
+                ("trial", "utf8", "", "id of the trial"),
+                ("start", "float64", "s", "frames that arrived from here on"),
+                ("stop", "float64", "s", "and before here belong to the trial"),
+                ("closed", "bool", "", "True: the trial was closed in order"),
+            ),
+        ),
+        e(t, "/@<key>", "attribute", "", "", "", "step, clip, emotion, take, ... of the trial", True),
+        e(t, "/<frames>", "group", "", "", "", "a camera stream"),
+        *_attributes(t, "/<frames>", _STREAM),
+        e(t, "/<frames>@<key>", "attribute", "", "", "", "intrinsics, extrinsics, depth_units, firmware, ...", True),
+        e(
+            t,
+            "/<frames>/frames",
+            "array",
+            "stream",
+            "(n, height, width[, 3])",
+            "stream",
+            "pictures, one per chunk, lossless JPEG XL (filter 47110) or, under pressure, raw",
+        ),
+        e(t, "/<frames>/time", "array", "float64", "(n,)", "s", "device_time on the LSL clock, by the fit"),
+        e(t, "/<frames>/time_uncertainty", "array", "float64", "(n,)", "s", "half width of its 95 % interval"),
+        e(t, "/<frames>/device_time", "array", "float64", "(n,)", "s", "device clock, unwrapped, otherwise raw"),
+        e(t, "/<frames>/arrival_time", "array", "float64", "(n,)", "s", "when the frame reached this process"),
+        e(t, "/<frames>/frame_number", "array", "int64", "(n,)", "", "the device's own counter; -1: it has none"),
+        e(t, "/<frames>/metadata", "group", "", "", "", "what came with each frame, in the driver's names and units"),
+        e(
+            t,
+            "/<frames>/metadata/<key>",
+            "array",
+            "int64",
+            "(n,)",
+            "",
+            "value per frame; -2**63 where it did not come",
+            True,
+        ),
+        e(
+            t,
+            "/<frames>/gaps",
+            "table",
+            "",
+            "(n,)",
+            "",
+            "frames due in the trial that are missing, and slow steps",
+            columns=_GAPS,
+        ),
+    )
+
+
+REGISTRY: tuple[Entry, ...] = _registry()
+"""Everything that may stand in a session, in the order in which a reader meets it."""
+
+_RESERVED = {e.path.split("/")[1].split("@")[0] for e in REGISTRY if e.file == "session"} - {"", "eda"}
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
+_TRIAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_HOLDERS = {
+    "<trial>": _TRIAL.pattern,
+    "<frames>": _NAME.pattern,
+    "<audio>": rf"(?!(?:{'|'.join(sorted(n for n in _RESERVED if n[0] != '<'))}|eda)(?:/|@|$)){_NAME.pattern}",
+    "<samples>": rf"(?:eda|lsl/{_NAME.pattern})",
+    "<stream>": _NAME.pattern,
+    "<clock>": rf"(?!wall(?:/|@|$)){_NAME.pattern}",
+    "<key>": r"[^/@]+",
+}
+
+
+@functools.cache
+def _compiled() -> tuple[tuple[Entry, re.Pattern[str]], ...]:
+    """Return each entry with its expression; patterns that end in a free key come last."""
+    pairs = []
+    for entry in REGISTRY:
+        parts = re.split(r"(<[a-z]+>)", entry.path)
+        pairs.append((entry, re.compile("".join(_HOLDERS.get(p) or re.escape(p) for p in parts))))
+    return tuple(sorted(pairs, key=lambda pair: "<key>" in pair[0].path))
+
+
+def find(file: File, path: str) -> Entry | None:
+    """Return the entry that ``path`` (``/a/b`` or ``/a/b@attribute``) stands for, or None if it is not of the format.
+
+    >>> find("trial", "/color/frame_number").dtype
+    'int64'
+    """
+    for entry, pattern in _compiled():
+        if entry.file == file and pattern.fullmatch(path):
+            return entry
+    return None
+
+
+def entry(file: File, pattern: str) -> Entry:
+    """Return the entry whose path is exactly ``pattern``."""
+    for candidate in REGISTRY:
+        if candidate.file == file and candidate.path == pattern:
+            return candidate
+    raise KeyError(f"{file}: {pattern}")
+
+
+def signal_path(spec: StreamSpec) -> str:
+    """Return where an audio or samples stream stands in session.h5: ``/voice``, ``/eda``, ``/lsl/<name>``."""
+    return f"/{spec.name}" if spec.kind == "audio" or spec.name == "eda" else f"/lsl/{spec.name}"
+
+
+def clock_name(spec: StreamSpec) -> str:
+    """Return the name of the clock that stamps ``spec``; a stream without one has its own."""
+    return spec.clock or spec.name
+
+
+def trial_path(trial: str) -> str:
+    """Return the path of a trial's file relative to the session's folder, as external links have it."""
+    return f"{TRIALS_FOLDER}/{trial}.h5"
+
+
+def journal_path(trial: str | None = None) -> str:
+    """Return the path of the journal of a trial's file, or of session.h5, relative to the session's folder."""
+    return f"{JOURNAL_FOLDER}/trials/{trial}.jsonl" if trial else f"{JOURNAL_FOLDER}/session.jsonl"
+
+
+def check_trial(trial: str) -> None:
+    """Refuse a trial id that cannot be a file name on every system.
+
+    Raises
+    ------
+    RecordingError
+        Letters, digits, ``_`` and ``-`` only, at most 64.
+    """
+    if not _TRIAL.fullmatch(trial):
+        raise RecordingError("not a usable trial id", repr(trial), "Use letters, digits, _ and -.")
+
+
+def check_stream(spec: StreamSpec) -> None:
+    """Refuse a stream that has no place in the format.
+
+    Raises
+    ------
+    RecordingError
+        Its name or clock is reserved or unusable as a path.
+    """
+    if not _NAME.fullmatch(spec.name) or (spec.kind != "samples" and spec.name in _RESERVED | {"eda"}):
+        raise RecordingError("not a usable stream name", repr(spec.name), "Use a-z, 0-9 and _, and no name of a table.")
+    if not _NAME.fullmatch(clock_name(spec)) or clock_name(spec) == "wall":
+        raise RecordingError("not a usable clock name", f"{spec.name}: {spec.clock!r}", "Use a-z, 0-9 and _.")
