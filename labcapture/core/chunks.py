@@ -82,8 +82,13 @@ class Frame:
     """One picture of a camera stream.
 
     ``pixels`` has the shape and dtype of the stream's `StreamSpec`. ``device_time`` is in seconds of the device clock,
-    unwrapped but otherwise raw. ``metadata`` holds what came with the frame: integers, in the SDK's names and
-    units (``sensor_timestamp`` us, ``time_of_arrival`` ms, ``actual_exposure`` us, ...).
+    unwrapped but otherwise raw. ``frame_number`` is the instrument's own counter, -1 where it has none.
+
+    ``metadata`` holds what came with the frame: integers, in the SDK's names and units (``sensor_timestamp`` us,
+    ``time_of_arrival`` ms, ``actual_exposure`` us, ...). Two keys are the device's evidence on the stretch before this
+    frame; who counts the gap of frame numbers (`labcapture.recording.quality.GapTracker`) names its cause by them:
+    ``host_overflow`` 1: the driver's queue had run full, so frames missing here were lost by us (`Cause.HOST_OVERFLOW`);
+    ``after_disconnect`` 1: the first frame after a `Cause.DISCONNECT`; counter and device clock may have started anew.
     """
 
     stream: str

@@ -50,8 +50,9 @@ class Device(Protocol):
     def run(self, emit: Emit, stop: Event) -> None:
         """Start the flow, emit chunks until ``stop`` is set, stop the flow, return. Called once, in its own thread.
 
-        A loss that the device itself can see (overflow, disconnect) is emitted as a `Gap`. Frame-counter gaps are found
-        by the engine from the frames. An instrument that cannot go on raises.
+        A loss that the device itself can see (overflow, disconnect) is emitted as a `Gap`. Frames are counted by the
+        engine from their numbers and metadata (see `Frame`): a camera that falls silent emits an open `Gap` (count 0,
+        stop NaN) and marks its next frame, no more. An instrument that cannot go on raises.
         """
 
     def close(self) -> None:
