@@ -87,7 +87,7 @@ class Frame:
     ``metadata`` holds what came with the frame: integers, in the SDK's names and units (``sensor_timestamp`` us,
     ``time_of_arrival`` ms, ``actual_exposure`` us, ...). Two keys are the device's evidence on the stretch before this
     frame; who counts the gap of frame numbers (`labcapture.recording.quality.GapTracker`) names its cause by them:
-    ``host_overflow`` 1: the driver's queue had run full, so frames missing here were lost by us (`Cause.HOST_OVERFLOW`);
+    ``host_overflow`` 1: the driver's queue ran full, so frames missing here were lost by us (`Cause.HOST_OVERFLOW`);
     ``after_disconnect`` 1: the first frame after a `Cause.DISCONNECT`; counter and device clock may have started anew.
     """
 
