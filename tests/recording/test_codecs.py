@@ -1,0 +1,98 @@
+"""Every picture comes back bit for bit, through plain h5py."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from numpy.typing import NDArray
+
+import labcapture  # noqa: F401 - registers the filter
+from labcapture.core.errors import RecordingError
+from labcapture.recording import codecs
+
+_SIDE = st.integers(1, 40)
+_PICTURES = st.one_of(
+    st.tuples(_SIDE, _SIDE, st.just(3)).flatmap(lambda shape: hnp.arrays(np.uint8, shape)),
+    st.tuples(_SIDE, _SIDE).flatmap(lambda shape: hnp.arrays(np.uint16, shape)),
+    st.tuples(_SIDE, _SIDE).flatmap(lambda shape: hnp.arrays(np.uint8, shape)),
+)
+
+
+def _dataset(file: h5py.File, pixels: NDArray[Any], count: int = 1) -> Any:  # noqa: ANN401 - h5py is untyped
+    options = codecs.dataset_options(pixels.dtype.name, pixels.shape)
+    return file.create_dataset("frames", (count, *pixels.shape), dtype=pixels.dtype, **options)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(pixels=_PICTURES)
+def test_any_picture_comes_back_from_h5py(pixels: NDArray[Any]) -> None:
+    with h5py.File("memory.h5", "w", driver="core", backing_store=False) as file:
+        dataset = _dataset(file, pixels, 3)
+        origin = (0,) * pixels.ndim
+        dataset.id.write_direct_chunk((0, *origin), codecs.encode(pixels))
+        dataset.id.write_direct_chunk((1, *origin), pixels.tobytes(), 1)  # raw, as under pressure
+        dataset[2] = pixels  # encoded by HDF5 itself
+        for i in range(3):
+            np.testing.assert_array_equal(dataset[i], pixels)
+    np.testing.assert_array_equal(codecs.decode(codecs.encode(pixels)), pixels)
+
+
+@pytest.mark.parametrize("value", [0, 1, 32768, 65535])
+def test_flat_depth_at_full_size(tmp_path: Path, value: int) -> None:
+    pixels = np.full((720, 1280), value, np.uint16)
+    with h5py.File(tmp_path / "a.h5", "w", libver="v110") as file:
+        _dataset(file, pixels).id.write_direct_chunk((0, 0, 0), codecs.encode(pixels))
+    with h5py.File(tmp_path / "a.h5") as file:
+        np.testing.assert_array_equal(file["frames"][0], pixels)
+        assert file["frames"].id.get_chunk_info(0).size < 1000
+
+
+def test_a_strided_view_is_encoded_as_it_looks() -> None:
+    pixels = np.random.default_rng(0).integers(0, 255, (64, 48, 3), np.uint8)[::2, ::-1]
+    np.testing.assert_array_equal(codecs.decode(codecs.encode(pixels)), pixels)
+
+
+def _small(size: int) -> bytes:
+    return codecs.encode(np.zeros((size, size), np.uint16))
+
+
+@pytest.mark.parametrize(
+    "chunk", [b"junk", _small(4), _small(600), _small(8)[:-3]], ids=["junk", "small", "big", "cut"]
+)
+def test_a_chunk_that_is_not_the_picture_is_an_error_not_a_crash(chunk: bytes) -> None:
+    pixels = np.zeros((8, 8), np.uint16)
+    with h5py.File("memory.h5", "w", driver="core", backing_store=False) as file:
+        dataset = _dataset(file, pixels, 2)
+        dataset.id.write_direct_chunk((0, 0, 0), chunk)
+        dataset.id.write_direct_chunk((1, 0, 0), codecs.encode(pixels))
+        with pytest.raises(OSError, match="filter"):
+            dataset[0]
+        np.testing.assert_array_equal(dataset[1], pixels)
+
+
+@pytest.mark.parametrize(("dtype", "shape"), [("float32", (4, 4)), ("uint8", (4, 4, 2)), ("uint8", (4,))])
+def test_pictures_without_an_encoding_are_refused(dtype: str, shape: tuple[int, ...]) -> None:
+    with pytest.raises(RecordingError, match="no lossless encoding"):
+        codecs.dataset_options(dtype, shape)
+
+
+def test_one_import_is_enough_and_stays_light(tmp_path: Path) -> None:
+    pixels = np.arange(48, dtype=np.uint16).reshape(6, 8)
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        _dataset(file, pixels)[0] = pixels
+    script = (
+        "import sys, h5py, labcapture; before = set(sys.modules); "
+        f"total = int(h5py.File({str(tmp_path / 'a.h5')!r})['frames'][0].sum()); "
+        "print(total, *(m for m in ('imagecodecs', 'pydantic', 'pylsl', 'PySide6') if m in before))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(pixels.sum())]
