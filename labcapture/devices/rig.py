@@ -45,19 +45,12 @@ class StageSettings(Model):
     )
 
 
-class NetworkSettings(Model):
-    """Where the engine listens."""
-
-    address: str = Field(default="127.0.0.1", description="Loopback unless another address is named here on purpose")
-
-
 class Rig(Model):
     """All of a rig file."""
 
     name: str = Field(min_length=1, max_length=80)
     devices: tuple[SerializeAsAny[DeviceConfig], ...] = Field(min_length=1)
     stage: StageSettings = StageSettings()
-    network: NetworkSettings = NetworkSettings()
     line_frequency_hz: Literal[50, 60] = Field(default=50, description="Mains frequency of the lab's lamps")
 
     @field_validator("devices", mode="before")

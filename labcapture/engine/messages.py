@@ -98,6 +98,7 @@ command_adapter: TypeAdapter[Command] = TypeAdapter(Command)
 class ErrorReply(Model):
     """Why a command failed, as `labcapture.core.errors.LabcaptureError` has it."""
 
+    kind: str = Field(description="Name of the error's class")
     what: str
     where: str = ""
     mend: str = ""

@@ -1,0 +1,174 @@
+"""The command line: a contract that tests, benchmarks and other tools call (see docs/cli.md).
+
+``--json`` prints one object on stdout and nothing else there. Exit codes: 0 well, 1 the answer is no, 2 wrong use or
+bad input, told in one line on stderr.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+from rich.console import Console
+
+from labcapture import __version__
+from labcapture.core.errors import LabcaptureError
+
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    no_args_is_help=False,
+    help="Elicit, record and safeguard RGB-D, voice and electrodermal sessions. Without a command: the console.",
+)
+stimuli = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The films of the stimuli manifest.")
+app.add_typer(stimuli, name="stimuli")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+SessionPath = Annotated[Path, typer.Argument(help="Session folder, or its session.h5.")]
+
+terminal = Console(stderr=True)  # everything for people; stdout is for results
+
+
+def main() -> None:
+    """Run the command line; every error a person can mend is one line on stderr."""
+    try:
+        code = app(standalone_mode=False)
+    except LabcaptureError as error:
+        _complain(str(error))
+        code = error.exit_code
+    except click.ClickException as error:
+        _complain(error.format_message())
+        code = 2
+    except (click.Abort, KeyboardInterrupt):
+        code = 130
+    sys.exit(code)
+
+
+def _complain(line: str) -> None:
+    terminal.print(f"labcapture: {line}", style="bold red", markup=False, highlight=False, soft_wrap=True)
+
+
+def _print_json(result: Any) -> None:  # noqa: ANN401 - any JSON
+    print(json.dumps(result, ensure_ascii=False, default=str))
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def console(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True)] = False,
+) -> None:
+    """Open the console: attach to the running engine, or start one."""
+    del version
+    if context.invoked_subcommand is None:
+        from labcapture.console.app import main as window  # Qt only for those who want a window
+
+        raise typer.Exit(window())
+
+
+@app.command()
+def run(
+    protocol: Annotated[Path, typer.Argument(help="Protocol file.")],
+    rig: Annotated[Path, typer.Option(help="Rig file.")],
+    participant: Annotated[str, typer.Option(help="Participant's pseudonym: letters, digits, dashes.")],
+    session: Annotated[str, typer.Option(help="Session id: letters, digits, dashes.")],
+    out: Annotated[Path, typer.Option(help="Folder that receives the session's folder.")],
+    headless: Annotated[bool, typer.Option("--headless", help="No console; progress in the terminal.")] = False,
+    autopilot: Annotated[int | None, typer.Option(help="Seed; answers for the participant and starts at once.")] = None,
+    stimuli: Annotated[Path | None, typer.Option(help="Folder of the films.")] = None,
+    language: Annotated[str, typer.Option(help="Language of the participant's texts.")] = "en",
+    as_json: Json = False,
+) -> None:
+    """Run a session."""
+    from labcapture.cli.run import run_session
+
+    result = run_session(
+        protocol=protocol,
+        rig=rig,
+        participant=participant,
+        session=session,
+        out=out,
+        headless=headless,
+        autopilot=autopilot,
+        stimuli=stimuli,
+        language=language,
+        terminal=terminal,
+    )
+    if as_json:
+        _print_json(result.model_dump(mode="json"))
+    raise typer.Exit(0 if result.completed and not result.error else 1)
+
+
+@app.command()
+def inspect(path: SessionPath, as_json: Json = False) -> None:
+    """Tell what a session holds: streams, rates, gaps, sync, verdict, part."""
+    from labcapture import reading
+    from labcapture.reading.report import render, report
+
+    with reading.open(path) as session:
+        facts = report(session)
+    if as_json:
+        _print_json(facts)
+    else:
+        Console().print(render(facts))
+
+
+@app.command()
+def verify(path: SessionPath, as_json: Json = False) -> None:
+    """Check that a session is whole; exit 0 only if it is."""
+    from labcapture.cli.verify import verify_session
+
+    result = verify_session(path, terminal)
+    if as_json:
+        _print_json(result)
+    raise typer.Exit(1 if result["problems"] else 0)
+
+
+@app.command()
+def devices(as_json: Json = False) -> None:
+    """Tell what is plugged in and what it says of itself."""
+    from labcapture.cli.devices import list_devices, render_devices
+
+    facts = list_devices()
+    if as_json:
+        _print_json(facts)
+    else:
+        Console().print(render_devices(facts))
+
+
+@app.command()
+def schema(as_json: Json = False) -> None:
+    """Print every path, dtype, unit and version of the session format."""
+    from labcapture.cli.schema import render_schema, schema_rows
+
+    if as_json:
+        _print_json({"paths": schema_rows()})
+    else:
+        Console().print(render_schema())
+
+
+@stimuli.command()
+def placeholders(
+    manifest: Annotated[Path, typer.Option(help="Stimuli manifest.")] = Path("stimuli_manifest.yaml"),
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the films; 'stimuli' beside the manifest if absent.")
+    ] = None,
+    clip: Annotated[list[str] | None, typer.Option(help="Only this clip (may be repeated).")] = None,
+    as_json: Json = False,
+) -> None:
+    """Make films of the right length with counted frames, an emotion label and a tone. Nothing is overwritten."""
+    from labcapture.cli.stimuli import make_films
+
+    made = make_films(manifest, out or manifest.parent / "stimuli", clip, terminal)
+    if as_json:
+        _print_json(made)

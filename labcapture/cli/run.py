@@ -1,0 +1,143 @@
+"""``labcapture run``: starts an engine, drives it through its client, shows how it goes."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from labcapture.core.errors import EngineError
+from labcapture.engine.client import Client
+from labcapture.engine.messages import Abort, EngineState, Prepare, SessionResult, Shutdown, Snapshot, Start
+
+_PREPARE_S = 120.0
+_CLOSE_S = 20.0
+
+
+def run_session(
+    *,
+    protocol: Path,
+    rig: Path,
+    participant: str,
+    session: str,
+    out: Path,
+    headless: bool,
+    autopilot: int | None,
+    stimuli: Path | None,
+    language: str,
+    terminal: Console,
+) -> SessionResult:
+    """Run one session from its files to its verdict.
+
+    Raises
+    ------
+    LabcaptureError
+        It could not be prepared, or the engine was lost.
+    """
+    prepare = Prepare(
+        protocol=str(protocol.resolve()),
+        rig=str(rig.resolve()),
+        participant=participant,
+        session=session,
+        out=str(out.resolve()),
+        stimuli=str(stimuli.resolve()) if stimuli else None,
+        autopilot=autopilot,
+        language=language,
+    )
+    client = Client.spawn()
+    try:
+        result = _headless(client, prepare, terminal) if headless else _windowed(client, prepare)
+    finally:
+        _end(client)
+    _tell(result, terminal)
+    return result
+
+
+def _headless(client: Client, prepare: Prepare, terminal: Console) -> SessionResult:
+    with terminal.status("opening the rig and the participant's screen"):
+        client.command(prepare, timeout=_PREPARE_S)
+    client.command(Start())
+    alarms_told: set[tuple[str, str]] = set()
+    with Live(console=terminal, refresh_per_second=4, transient=True) as live:
+        while True:
+            try:
+                snapshot = client.snapshots(timeout=2.0)
+                if snapshot is None:
+                    continue
+                if snapshot.result is not None:
+                    return snapshot.result
+                for alarm in snapshot.alarms:
+                    if alarm.active and (alarm.source, alarm.cause) not in alarms_told:
+                        alarms_told.add((alarm.source, alarm.cause))
+                        live.console.print(f"ALARM {alarm.cause}. {alarm.remedy}", style="bold red", markup=False)
+                live.update(progress(snapshot))
+            except KeyboardInterrupt:
+                live.console.print("ending the session in order; what is recorded is kept", style="yellow")
+                client.command(Abort(reason="Ctrl-C in the terminal"))
+
+
+def _windowed(client: Client, prepare: Prepare) -> SessionResult:
+    from labcapture.console.app import main as window
+
+    window(client.connection, prepare, start=prepare.autopilot is not None)
+    snapshot = client.snapshot()
+    if snapshot.result is None:
+        raise EngineError("the window was closed before the session", mend="Attach again with 'labcapture'.")
+    return snapshot.result
+
+
+def _end(client: Client) -> None:
+    """End the engine unless it still has a session, which then goes on without us."""
+    with suppress(EngineError):  # it has ended already
+        state = client.snapshot().state
+        if state is EngineState.PREPARING:
+            psutil.Process(client.details.pid).terminate()  # in order: it closes what it has opened
+            client.wait_ended(_CLOSE_S)
+        elif state is EngineState.IDLE:
+            client.command(Shutdown())
+            client.wait_ended(_CLOSE_S)
+    client.close()
+
+
+def progress(snapshot: Snapshot) -> RenderableType:
+    """Draw a snapshot for the terminal: step, time left, rate and losses of each stream, disk minutes left."""
+    head = Text()
+    if snapshot.simulated:
+        head.append(" SIMULATED ", style="black on yellow")
+        head.append(" ")
+    head.append(snapshot.state.upper(), style="bold")
+    if snapshot.trial:
+        head.append(f"  recording {snapshot.trial}", style="bold red")
+    if snapshot.step is not None:
+        step = snapshot.steps[snapshot.step]
+        head.append(f"  step {snapshot.step + 1} of {len(snapshot.steps)}: {step.title or step.id}")
+    left = snapshot.remaining_s
+    total = snapshot.elapsed_s + (left or 0.0)
+    bar = Table.grid(padding=(0, 1))
+    bar.add_row(
+        ProgressBar(total=max(total, 1e-9), completed=snapshot.elapsed_s, width=40),
+        f"{snapshot.elapsed_s:.0f} s" + (f", about {left:.0f} s left" if left is not None else ""),
+        "" if snapshot.disk_minutes is None else f"disk for {snapshot.disk_minutes:.0f} min",
+    )
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for title in ("stream", "rate", "nominal", "received", "lost before us", "lost by us"):
+        table.add_column(title, justify="left" if title == "stream" else "right")
+    for stream in snapshot.streams:
+        lost = [Text(str(n), style="bold red" if n else "") for n in (stream.lost_before_us, stream.lost_by_us)]
+        nominal = f"{stream.nominal_rate_hz:g}" if stream.nominal_rate_hz else "any"
+        table.add_row(stream.name, f"{stream.rate_hz:.1f}", nominal, str(stream.received), *lost)
+    return Group(head, bar, table)
+
+
+def _tell(result: SessionResult, terminal: Console) -> None:
+    style = "green" if result.verdict == "labelled" else "yellow"
+    terminal.print(f"part {result.part} ({result.verdict}): {result.reason}", style=style, markup=False)
+    if result.error:
+        terminal.print(f"while it ran: {result.error}", style="bold red", markup=False)
+    terminal.print(result.folder, markup=False, soft_wrap=True)

@@ -1,0 +1,114 @@
+"""How each stream is doing: counted from the chunks as they come in, told in every snapshot."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import deque
+from collections.abc import Iterable
+
+from labcapture.core.chunks import AudioBlock, Cause, ClockOffset, Frame, Gap, Samples, StreamSpec
+from labcapture.engine.messages import StreamHealth
+
+_WINDOW_S = 2.0
+_BY_US = {Cause.HOST_OVERFLOW, Cause.RECORDER_OVERFLOW}
+
+
+class StreamMonitor:
+    """Counts one stream. Chunks come from one thread, `view` is called from another."""
+
+    def __init__(self, spec: StreamSpec) -> None:
+        self.spec = spec
+        self._lock = threading.Lock()
+        self._recent: deque[tuple[float, int]] = deque()  # (arrival time, elements), of the last two seconds
+        self._received = 0
+        self._lost_before_us = 0
+        self._lost_by_us = 0
+        self._slow = 0
+        self._offset: ClockOffset | None = None
+        self.last_arrival: float | None = None
+
+    def data(self, chunk: Frame | AudioBlock | Samples, accepted: bool) -> None:
+        """Count a chunk that came in, and whether the recorder took it (false: lost by us)."""
+        count = 1 if isinstance(chunk, Frame) else len(chunk.samples if isinstance(chunk, AudioBlock) else chunk.values)
+        with self._lock:
+            self._received += count
+            self.last_arrival = chunk.arrival_time
+            self._recent.append((chunk.arrival_time, count))
+            while self._recent and self._recent[0][0] < chunk.arrival_time - _WINDOW_S:
+                self._recent.popleft()
+            self._lost_by_us += 0 if accepted else count
+
+    def gap(self, gap: Gap) -> None:
+        """Count a loss."""
+        with self._lock:
+            if gap.cause is Cause.SLOW:
+                self._slow += 1
+            elif gap.cause in _BY_US:
+                self._lost_by_us += gap.count
+            else:
+                self._lost_before_us += gap.count
+
+    def offset(self, offset: ClockOffset) -> None:
+        """Keep the newest measurement of the sender's clock."""
+        with self._lock:
+            self._offset = offset
+
+    @property
+    def clock_offset(self) -> float:
+        """Newest offset of the sender's clock to ours (s), 0 before the first measurement."""
+        return self._offset.offset if self._offset else 0.0
+
+    def silent(self, now: float) -> bool:
+        """Whether nothing came for a second, or for five periods of a slower stream."""
+        patience = max(1.0, 5.0 / self.spec.rate_hz) if self.spec.rate_hz else math.inf
+        return self.last_arrival is not None and now - self.last_arrival > patience
+
+    def view(self, now: float, recorded: int, preview_skipped: int) -> StreamHealth:
+        """Return the figures at LSL time ``now``; what is recorded and not shown is counted elsewhere."""
+        with self._lock:
+            recent = [(time, count) for time, count in self._recent if time >= now - _WINDOW_S]
+            # Rate from the first to the last arrival, so that the count at either end does not make it waver.
+            span = recent[-1][0] - recent[0][0] if recent else 0.0
+            rate = sum(count for _, count in recent[1:]) / span if span > 0 else 0.0
+            return StreamHealth(
+                name=self.spec.name,
+                kind=self.spec.kind,
+                units=self.spec.units,
+                simulated=self.spec.simulated,
+                nominal_rate_hz=self.spec.rate_hz,
+                rate_hz=rate,
+                received=self._received,
+                recorded=recorded,
+                lost_before_us=self._lost_before_us,
+                lost_by_us=self._lost_by_us,
+                slow_steps=self._slow,
+                age_s=None if self.last_arrival is None else max(0.0, now - self.last_arrival),
+                clock_offset_s=self._offset.offset if self._offset else None,
+                clock_uncertainty_s=self._offset.uncertainty if self._offset else None,
+                preview_skipped=preview_skipped,
+            )
+
+
+class DiskForecast:
+    """How long the disk still lasts, at the data rate of the last trial.
+
+    Parameters
+    ----------
+    streams
+        Before anything was written their uncompressed rate is assumed, which is too much rather than too little.
+    """
+
+    def __init__(self, streams: Iterable[StreamSpec]) -> None:
+        self._bytes_per_s = sum(spec.element_bytes * spec.rate_hz for spec in streams)
+        self._trial: str | None = None
+        self._from = (0.0, 0)  # time (s) and bytes written when the trial was first seen
+
+    def minutes(self, free_bytes: int, written_bytes: int, trial: str | None, now: float) -> float:
+        """Return the minutes of recording that ``free_bytes`` hold."""
+        if trial != self._trial:
+            self._trial, self._from = trial, (now, written_bytes)
+        elapsed = now - self._from[0]
+        if trial is not None and elapsed > _WINDOW_S:
+            self._bytes_per_s = max(1.0, (written_bytes - self._from[1]) / elapsed)
+        return free_bytes / max(self._bytes_per_s, 1.0) / 60

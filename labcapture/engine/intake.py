@@ -1,0 +1,45 @@
+"""Where the chunks of all devices come in: counted, checked for gaps, handed to the recorder and to the previews."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from labcapture.core.chunks import Chunk, ClockOffset, Frame, Gap, StreamSpec
+from labcapture.engine.health import StreamMonitor
+from labcapture.engine.previewer import Previewer
+from labcapture.recording.quality import GapTracker
+from labcapture.recording.recorder import Recorder
+
+
+class Intake:
+    """Passes chunks on, one way. Each stream's chunks come from one thread at a time."""
+
+    def __init__(self, streams: Sequence[StreamSpec], previewer: Previewer) -> None:
+        self.monitors = {spec.name: StreamMonitor(spec) for spec in streams}
+        self.recorder: Recorder | None = None  # set once every stream has delivered
+        self._previewer = previewer
+        self._trackers = {spec.name: GapTracker(spec) for spec in streams if spec.kind == "frames"}
+
+    def emit(self, chunk: Chunk) -> None:
+        """Take a chunk from a device's thread (`labcapture.devices.base.Emit`)."""
+        monitor = self.monitors[chunk.stream]
+        if isinstance(chunk, Gap):
+            self._gap(chunk)
+            return
+        if isinstance(chunk, ClockOffset):
+            monitor.offset(chunk)
+            self._record(chunk)
+            return
+        if isinstance(chunk, Frame):
+            gap = self._trackers[chunk.stream].update(chunk)
+            if gap is not None:
+                self._gap(gap)
+        monitor.data(chunk, self._record(chunk))
+        self._previewer.offer(chunk, monitor.clock_offset)
+
+    def _gap(self, gap: Gap) -> None:
+        self.monitors[gap.stream].gap(gap)
+        self._record(gap)
+
+    def _record(self, chunk: Chunk) -> bool:
+        return self.recorder is None or self.recorder.offer(chunk)

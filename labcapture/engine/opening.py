@@ -1,0 +1,100 @@
+"""From files to a session that is ready to start: everything opens, or nothing stays open and nothing is on disk."""
+
+from __future__ import annotations
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from labcapture.engine.alarms import Alarms
+from labcapture.engine.checking import Plan, check, software
+from labcapture.engine.driving import Driver, close_all, open_all, wait_delivering
+from labcapture.engine.intake import Intake
+from labcapture.engine.log import SessionLog
+from labcapture.engine.messages import Prepare
+from labcapture.engine.previewer import Previewer
+from labcapture.recording.recorder import Recorder, SessionHeader, create_folder
+from labcapture.stage.process import StageProcess
+
+_DELIVER_S = 15.0
+
+
+@dataclass(frozen=True)
+class Opened:
+    """All that a running session holds."""
+
+    command: Prepare
+    plan: Plan
+    folder: Path
+    log: SessionLog
+    alarms: Alarms
+    drivers: tuple[Driver, ...]
+    intake: Intake
+    previewer: Previewer
+    recorder: Recorder
+    stage: StageProcess
+
+    def release(self) -> None:
+        """Close the stage, the devices and the previews."""
+        self.stage.close()
+        close_all(self.drivers, self.log)
+        self.previewer.close()
+
+
+def open_session(command: Prepare) -> Opened:
+    """Check the files, open devices and stage, wait until all deliver, create the session on disk.
+
+    Raises
+    ------
+    LabcaptureError
+        Something is missing or wrong; everything is closed again and nothing is left on disk.
+    """
+    plan = check(command)
+    log = SessionLog()
+    stage = StageProcess(
+        plan.rig.stage,
+        language=command.language,
+        autopilot=command.autopilot,
+        on_log=lambda line: log.info("stage says", line=line),
+    )
+    with ExitStack() as undo:
+        undo.callback(stage.close)
+        with ThreadPoolExecutor(1, "stage") as pool:  # the window takes seconds to open, and so do devices
+            window = pool.submit(stage.start)
+            drivers = open_all(plan.rig.devices, log)
+            undo.callback(close_all, drivers, log)
+            log.info("stage ready", **window.result().model_dump(mode="json"))
+        streams = [spec for driver in drivers for spec in driver.streams]
+        previewer = Previewer(streams)
+        undo.callback(previewer.close)
+        intake = Intake(streams, previewer)
+        for driver in drivers:
+            driver.start(intake.emit)
+        wait_delivering(drivers, intake.monitors, _DELIVER_S)
+        header = SessionHeader(
+            participant=command.participant,
+            session=command.session,
+            protocol=plan.protocol.name,
+            paradigm=plan.protocol.paradigm,
+            protocol_text=plan.protocol_text,
+            rig=plan.rig.name,
+            rig_text=plan.rig_text,
+            language=command.language,
+            simulated=plan.rig.is_simulated,
+            autopilot=command.autopilot,
+            software=software(),
+            rule=plan.protocol.rule,
+            started_utc=datetime.now(UTC),
+        )
+        folder = create_folder(plan.out, header)
+        undo.callback(shutil.rmtree, folder)
+        log.open(folder / "log.jsonl")
+        undo.callback(log.close)
+        recorder = Recorder(folder, header, streams)
+        intake.recorder = recorder
+        log.info("prepared", streams=[spec.name for spec in streams])
+        undo.pop_all()
+    return Opened(command, plan, folder, log, Alarms(log), tuple(drivers), intake, previewer, recorder, stage)

@@ -1,0 +1,33 @@
+"""What every test gets: a run-time folder of its own, and a failure if it leaves threads behind."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+_GRACE_S = 5.0
+
+
+@pytest.fixture(autouse=True, scope="session")
+def runtime_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep the engines of these tests apart from any other engine of this user."""
+    folder = tmp_path_factory.mktemp("run")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LABCAPTURE_RUNTIME_DIR", str(folder))
+        yield folder
+
+
+@pytest.fixture(autouse=True)
+def no_threads_left() -> Iterator[None]:
+    """Fail a test that leaves a thread running; a thread that is just ending has a few seconds to do so."""
+    before = set(threading.enumerate())
+    yield
+    deadline = time.monotonic() + _GRACE_S
+    while left := [t for t in threading.enumerate() if t not in before and not t.daemon]:
+        if time.monotonic() > deadline:
+            pytest.fail(f"threads left behind: {', '.join(thread.name for thread in left)}")
+        time.sleep(0.02)
