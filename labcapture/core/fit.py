@@ -387,7 +387,7 @@ def _fit_epoch(device: Array, arrival: Array) -> _Piece:
     if count >= 3:
         lines = cap(lines, drift)
     knots, offset, uncertainty = with_ends(lines, first, last)
-    rate = (offset[-1] - offset[0]) / (knots[-1] - knots[0]) if len(knots) > 1 else 0.0
+    rate = (offset[-1] - offset[0]) / (knots[-1] - knots[0]) if span > 0 else 0.0
     residuals = arrival - device - piecewise(device - first, knots - first, offset)
     used = sum(line.used for line in lines)
     return _Piece(knots, offset, uncertainty, residuals, used, span, float(rate))
