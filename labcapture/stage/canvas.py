@@ -1,0 +1,247 @@
+"""The window, its flips and their times, and the few things that screens draw."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyglet  # type: ignore[import-untyped]  # ships no types
+from numpy.typing import NDArray
+from psychopy import visual
+
+from labcapture.core.clock import lsl_time
+from labcapture.devices.rig import StageSettings
+from labcapture.stage.words import in_language
+
+GREY = (-0.35, -0.35, -0.35)  # PsychoPy's colours run from -1 to 1
+INK = (0.85, 0.85, 0.85)
+FAINT = (0.15, 0.15, 0.15)
+LIT = (-0.05, 0.35, 0.75)
+TEXT_HEIGHT = 0.05  # of the window's height
+SMALL = 0.034
+_ASPECT_USED = 0.86  # of the window's width, by texts
+_FONTS = ("Noto Sans", "Segoe UI", "Helvetica Neue", "DejaVu Sans", "Arial")
+_FONTS_BY_LANGUAGE: dict[str, tuple[str, ...]] = {
+    "zh": ("Noto Sans CJK SC", "Source Han Sans SC", "Microsoft YaHei", "PingFang SC", "WenQuanYi Micro Hei", "SimHei"),
+}
+_STROKE = 0.12  # width of a bar of the cross, of its length
+_NO_BREAK_BEFORE = set("，。！？：；、）》」』”’…%,.!?:;)")
+_NO_BREAK_AFTER = set("（《「『“‘(")
+_FASTEST_HZ = 400.0  # flips that come faster than any monitor's are not tied to a vertical blank
+_PROBES = 20
+LATE = 1.5  # periods after the flip before
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """A flip: LSL ``time`` (s) read right after it, and whether it came more than 1.5 periods after the one before."""
+
+    time: float
+    late: bool
+
+
+class Canvas:
+    """The participant's window.
+
+    Parameters
+    ----------
+    settings
+        The ``stage`` part of the rig file.
+    language
+        Language of the texts.
+    """
+
+    def __init__(self, settings: StageSettings, language: str) -> None:
+        self.language = language
+        self.late_flips = 0
+        self._time = 0.0  # of the last flip
+        self._beat = 0.0  # when the next one is due, where there is no vertical blank
+        self._continuous = False
+        self._window = visual.Window(
+            size=settings.size,
+            pos=settings.position,
+            screen=settings.screen,
+            fullscr=settings.fullscreen,
+            winType="pyglet",
+            units="height",
+            color=GREY,
+            allowGUI=False,
+            checkTiming=False,  # we measure what we need; PsychoPy's own check shows a text for seconds
+            autoLog=False,
+        )
+        self._window.winHandle.set_caption("labcapture")
+        self._window.winHandle.push_handlers(on_close=lambda: True)  # only the experimenter ends a session
+        self.backend = f"pyglet {pyglet.version}, {pyglet.gl.gl_info.get_renderer()}"
+        self.size: tuple[int, int] = (int(self._window.size[0]), int(self._window.size[1]))
+        self.font = self._font()
+        measured = self._measure_rate()
+        self.paced = measured > _FASTEST_HZ
+        self.rate_hz = settings.rate_hz if self.paced else measured
+        self.period = 1 / self.rate_hz
+
+    @property
+    def width(self) -> float:
+        """Width of the window in its heights."""
+        return self.size[0] / self.size[1]
+
+    @property
+    def expected(self) -> float:
+        """LSL time (s) at which the flip that is being drawn for will come."""
+        return max(self._beat if self.paced else self._time + self.period, lsl_time())
+
+    def flip(self) -> Flip:
+        """Show what was drawn, at the next vertical blank or, where there is none, at the next beat of the pacing."""
+        if self.paced:
+            time.sleep(max(0.0, self._beat - lsl_time()))
+        before = self._time
+        self._window.callOnFlip(self._stamp)
+        self._window.flip()
+        late = self._continuous and self._time - before > LATE * self.period
+        self.late_flips += late
+        self._continuous = True
+        self._beat += self.period
+        if self._beat <= self._time:  # after a rest or a late flip the beat starts anew
+            self._beat = self._time + self.period
+        return Flip(self._time, late)
+
+    def rest(self) -> None:
+        """Say that the next flip follows no other, so that it cannot be late."""
+        self._continuous = False
+
+    def watch(
+        self, on_key: Callable[[str, float], None], on_click: Callable[[float, float, float], None]
+    ) -> Callable[[], None]:
+        """Hand over keys (name, LSL time) and clicks (x, y in window heights from the centre, LSL time).
+
+        Returns
+        -------
+        Callable
+            Ends it.
+        """
+
+        def key(symbol: int, _modifiers: int) -> bool:
+            on_key(str(pyglet.window.key.symbol_string(symbol)), lsl_time())
+            return True
+
+        def click(x: int, y: int, _button: int, _modifiers: int) -> bool:
+            height = self._window.winHandle.height
+            on_click((x - self._window.winHandle.width / 2) / height, y / height - 0.5, lsl_time())
+            return True
+
+        self._window.winHandle.push_handlers(on_key_press=key, on_mouse_press=click)
+        return lambda: self._window.winHandle.remove_handlers(on_key_press=key, on_mouse_press=click)
+
+    def show_pointer(self, visible: bool) -> None:
+        """Show or hide the mouse pointer."""
+        self._window.mouseVisible = visible
+
+    def text(
+        self,
+        text: Mapping[str, str] | str,
+        position: tuple[float, float] = (0, 0),
+        height: float = TEXT_HEIGHT,
+        color: tuple[float, float, float] = INK,
+        wrap: float | None = None,
+    ) -> visual.TextStim:
+        """Return a text, centred at ``position``, in units of the window's height."""
+        words = text if isinstance(text, str) else in_language(text, self.language)
+        return visual.TextStim(
+            self._window,
+            breakable(words),
+            font=self.font,
+            pos=position,
+            height=height,
+            color=color,
+            wrapWidth=wrap or self.width * _ASPECT_USED,
+            autoLog=False,
+        )
+
+    def disc(self, position: tuple[float, float], radius: float) -> visual.Circle:
+        """Return a disc, in units of the window's height."""
+        return visual.Circle(self._window, radius=radius, pos=position, edges=64, lineWidth=2, autoLog=False)
+
+    def box(self, position: tuple[float, float], size: tuple[float, float]) -> visual.Rect:
+        """Return a box, in units of the window's height."""
+        return visual.Rect(self._window, size=size, pos=position, lineWidth=2, autoLog=False)
+
+    def cross(self, size: float) -> tuple[visual.Rect, visual.Rect]:
+        """Return the two bars of a fixation cross."""
+        sizes = (size, size * _STROKE), (size * _STROKE, size)
+        across, down = (visual.Rect(self._window, size=s, fillColor=INK, lineColor=None, autoLog=False) for s in sizes)
+        return across, down
+
+    def pictures(self, shown_size: tuple[int, int]) -> Pictures:
+        """Return a place in the middle of the window for pictures, ``shown_size`` in pixels."""
+        return Pictures(self._window, shown_size)
+
+    def screenshot(self) -> Any:  # noqa: ANN401 - a PIL image; Pillow is PsychoPy's
+        """Return what the window shows."""
+        return self._window.getMovieFrame(buffer="front")
+
+    def close(self) -> None:
+        """Close the window."""
+        self._window.close()
+
+    def _stamp(self) -> None:
+        self._time = lsl_time()
+
+    def _measure_rate(self) -> float:
+        """Return the rate of unhindered flips (Hz)."""
+        times: list[float] = []
+        for _ in range(_PROBES):
+            self._window.flip()
+            times.append(lsl_time())
+        self._time = times[-1]
+        return 1 / max(float(np.median(np.diff(times))), 1e-6)
+
+    def _font(self) -> str:
+        wanted = (*_FONTS_BY_LANGUAGE.get(self.language.split("-")[0], ()), *_FONTS)
+        return next((name for name in wanted if pyglet.font.have_font(name)), "")
+
+
+class Pictures:
+    """A texture in the middle of the window that takes one picture after the other.
+
+    Parameters
+    ----------
+    window
+        The window.
+    shown_size
+        Width and height on the screen, in pixels.
+    """
+
+    def __init__(self, window: Any, shown_size: tuple[int, int]) -> None:  # noqa: ANN401 - psychopy is untyped
+        self._window, self._shown_size = window, shown_size
+        self._texture: Any = None
+
+    def upload(self, pixels: NDArray[np.uint8]) -> None:
+        """Take ``pixels`` (height, width, 3) RGB."""
+        height, width = pixels.shape[:2]
+        image = pyglet.image.ImageData(width, height, "RGB", pixels.tobytes(), 3 * width)
+        if self._texture is None:
+            self._texture = image.get_texture()
+        else:
+            self._texture.blit_into(image, 0, 0, 0)
+
+    def draw(self) -> None:
+        """Draw the last picture, if there is one."""
+        if self._texture is not None:
+            width, height = self._shown_size
+            self._window.setScale("pix")
+            pyglet.gl.glColor4f(1, 1, 1, 1)
+            self._texture.blit(-width // 2, height // 2, 0, width, -height)  # its first row is the upper one
+            self._window.setScale("norm")
+
+
+def breakable(text: str) -> str:
+    """Allow lines to break between ideographs, which have no blanks between words (but not before a comma)."""
+    out: list[str] = []
+    for before, character in zip(" " + text, text, strict=False):
+        wide = "\u2e80" <= character <= "\uffef"
+        if wide and before != " " and character not in _NO_BREAK_BEFORE and before not in _NO_BREAK_AFTER:
+            out.append("\u200b")
+        out.append(character)
+    return "".join(out)

@@ -1,0 +1,243 @@
+"""The engine's side of the participant's screen: starts its process, talks to it, and ends it."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import zmq
+from pydantic import ValidationError
+from zmq.auth.thread import ThreadAuthenticator
+
+from labcapture.core.clock import lsl_time
+from labcapture.core.errors import StageError
+from labcapture.devices.rig import StageSettings
+from labcapture.stage.connection import Connection
+from labcapture.stage.messages import Failed, FromStage, Hello, Quit, ToStage, from_stage
+
+START_S = 60.0  # PsychoPy imports in 2 s on an idle machine; much longer on a busy one
+SILENCE_S = 20.0  # a stage that is well sends a heartbeat twice a second; loading a film may hold it up
+QUIT_S = 5.0
+_TAIL = 20  # lines of the child's output that an error may quote from
+
+
+class StageProcess:
+    """A stage in a process of its own. All methods belong to one thread.
+
+    Parameters
+    ----------
+    settings
+        The ``stage`` part of the rig file.
+    language
+        Language of the texts (``en``, ``zh``).
+    autopilot
+        Seed of the answers given in the participant's place, None for a real participant.
+    on_log
+        Called from a thread of this object with every line that the process prints.
+    """
+
+    def __init__(
+        self,
+        settings: StageSettings,
+        *,
+        language: str = "en",
+        autopilot: int | None = None,
+        on_log: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self._settings, self._language, self._autopilot, self._on_log = settings, language, autopilot, on_log
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()  # its guard admits no other client
+        self._process: subprocess.Popen[bytes] | None = None
+        self._guard: ThreadAuthenticator | None = None
+        self._socket: zmq.Socket[bytes] | None = None
+        self._reader: threading.Thread | None = None
+        self._tail: deque[str] = deque(maxlen=_TAIL)
+        self._heard = 0.0
+        self._over = False  # the end was told of, or asked for
+
+    @property
+    def socket(self) -> zmq.Socket[bytes]:
+        """The socket to poll; readable when `receive` has something to return."""
+        if self._socket is None:
+            raise StageError("the stage has not been started", "stage")
+        return self._socket
+
+    @property
+    def pid(self) -> int | None:
+        """Process id, None before `start`."""
+        return None if self._process is None else self._process.pid
+
+    def start(self, timeout_s: float = START_S) -> Hello:
+        """Start the process and wait until its window is open.
+
+        Raises
+        ------
+        StageError
+            It ended, failed or did not answer within ``timeout_s``. Nothing is left behind.
+        """
+        try:
+            self._spawn()
+            return self._await_hello(lsl_time() + timeout_s, timeout_s)
+        except BaseException:
+            self.close()
+            raise
+
+    def send(self, message: ToStage) -> None:
+        """Send ``message``.
+
+        Raises
+        ------
+        StageError
+            The stage does not take messages any more.
+        """
+        try:
+            self.socket.send(message.model_dump_json().encode(), zmq.NOBLOCK)
+        except zmq.Again:
+            raise StageError("the participant's screen takes no more messages", "stage") from None
+
+    def receive(self) -> list[FromStage]:
+        """Return what has arrived, without waiting; a stage that died or fell silent yields one `Failed`, once.
+
+        Raises
+        ------
+        StageError
+            Something arrived that is no message.
+        """
+        messages = self._drain()
+        if self._over or self._process is None:
+            return messages
+        if self._process.poll() is not None:
+            self.socket.poll(50)  # its last words may still be on their way
+            messages += self._drain()
+            if not any(isinstance(message, Failed) for message in messages):
+                messages.append(Failed(message=self._last_words()))
+        elif lsl_time() - self._heard > SILENCE_S:
+            messages.append(Failed(message=f"the participant's screen has been silent for {SILENCE_S:.0f} s"))
+        self._over = any(isinstance(message, Failed) for message in messages)
+        return messages
+
+    def close(self) -> None:
+        """End the process; may be called more than once. A virtual display ends with it."""
+        self._over = True
+        if self._process is not None:
+            if self._socket is not None and self._process.poll() is None:
+                with contextlib.suppress(zmq.Again):  # a full queue: the closed pipe below tells it just as well
+                    self._socket.send(Quit().model_dump_json().encode(), zmq.NOBLOCK)
+            self._end(self._process)
+            self._process = None
+        if self._socket is not None:
+            self._socket.close(linger=0)
+            self._socket = None
+        if self._guard is not None:
+            self._guard.stop()
+            self._guard = None
+        self._context.term()
+
+    def _spawn(self) -> None:
+        engine_public, engine_secret = zmq.curve_keypair()
+        stage_public, stage_secret = zmq.curve_keypair()
+        self._guard = ThreadAuthenticator(self._context)
+        self._guard.start()
+        self._guard.configure_curve_callback(domain="*", credentials_provider=_OnlyThisStage(stage_public))
+        self._socket = self._context.socket(zmq.DEALER)
+        self._socket.curve_server = True
+        self._socket.curve_secretkey = engine_secret
+        port = self._socket.bind_to_random_port("tcp://127.0.0.1")
+        line = Connection(
+            endpoint=f"tcp://127.0.0.1:{port}",
+            engine_public=engine_public.decode(),
+            stage_public=stage_public.decode(),
+            stage_secret=stage_secret.decode(),
+            settings=self._settings,
+            language=self._language,
+            autopilot=self._autopilot,
+        ).model_dump_json()
+        group: dict[str, Any] = {"start_new_session": True}  # Ctrl-C in the engine's terminal must not end it
+        if sys.platform == "win32":
+            group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "labcapture.stage.child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            **group,
+        )
+        self._reader = threading.Thread(target=self._read_output, args=(self._process,), daemon=True, name="stage-log")
+        self._reader.start()
+        assert self._process.stdin is not None  # noqa: S101 - asked for above
+        try:
+            self._process.stdin.write(line.encode() + b"\n")
+            self._process.stdin.flush()  # stays open: its end tells the child that the engine is gone
+        except OSError:
+            raise StageError(self._last_words(), "stage") from None
+        self._heard = lsl_time()
+
+    def _await_hello(self, deadline: float, timeout_s: float) -> Hello:
+        while lsl_time() < deadline:
+            self.socket.poll(100)
+            self._heard = lsl_time()
+            for message in self.receive():
+                if isinstance(message, Hello):
+                    return message
+                if isinstance(message, Failed):
+                    raise StageError(message.message, "stage")
+        raise StageError(f"the participant's screen did not open within {timeout_s:.0f} s", "stage", self._quote())
+
+    def _drain(self) -> list[FromStage]:
+        messages: list[FromStage] = []
+        while self._socket is not None and self._socket.poll(0):
+            try:
+                messages.append(from_stage.validate_json(self._socket.recv()))
+            except ValidationError as error:
+                raise StageError(f"the stage sent what is no message ({error.errors()[0]['msg']})", "stage") from error
+            self._heard = lsl_time()
+        return messages
+
+    def _read_output(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None  # noqa: S101 - asked for in _spawn
+        with process.stdout as output:
+            for raw in output:
+                line = raw.decode("utf-8", "replace").rstrip()
+                if line:
+                    self._tail.append(line)
+                    self._on_log(line)
+
+    def _last_words(self) -> str:
+        """Say how the process ended."""
+        assert self._process is not None and self._reader is not None  # noqa: S101, PT018 - only asked once it has run
+        code = self._process.wait(timeout=QUIT_S)
+        self._reader.join(timeout=1)  # its words may still be in the pipe
+        how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        return f"the participant's screen {how}. {self._quote()}"
+
+    def _quote(self) -> str:
+        return f"Its last words: {' | '.join(list(self._tail)[-3:])}" if self._tail else "It said nothing."
+
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
+        if process.stdin is not None:
+            with contextlib.suppress(OSError):  # it may be gone already
+                process.stdin.close()
+        for step in (None, process.terminate, process.kill):
+            if step is not None:
+                step()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=QUIT_S)
+                break
+        if self._reader is not None:
+            self._reader.join(timeout=QUIT_S)
+
+
+class _OnlyThisStage:
+    """Lets in the process that was given the key."""
+
+    def __init__(self, public: bytes) -> None:
+        self._public = public
+
+    def callback(self, domain: str, key: bytes) -> bool:
+        """Return whether ``key`` (Z85) may enter."""
+        return secrets.compare_digest(key, self._public)

@@ -1,0 +1,1 @@
+"""What the participant sees, one module per kind of step."""
