@@ -171,6 +171,7 @@ class PictureSlot(Model):
     offset: int
     shape: tuple[int, ...]
     dtype: str
+    step_mm: float = Field(default=1.0, description="Of a depth picture: millimetres per count")
 
 
 class TraceSlot(Model):

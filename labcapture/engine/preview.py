@@ -47,7 +47,8 @@ def plan(streams: Sequence[StreamSpec], name: str = "") -> PreviewLayout:
     for spec in streams:
         if spec.kind == "frames":
             shape = (-(-spec.shape[0] // 2), -(-spec.shape[1] // 2), *spec.shape[2:])
-            slot = PictureSlot(name=spec.name, offset=offset, shape=shape, dtype=spec.dtype)
+            step_mm = 1000 * float(spec.attributes.get("depth_units", 0.001))
+            slot = PictureSlot(name=spec.name, offset=offset, shape=shape, dtype=spec.dtype, step_mm=step_mm)
             pictures.append(slot)
             offset += _HEAD + 2 * _size(slot)
         else:

@@ -1,0 +1,135 @@
+"""How the last session ended: verdict, part, reason, folder and counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtCore import Qt, QUrl, Signal
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+
+from labcapture.console import text
+from labcapture.console.parts import KeyButton, label, panel
+from labcapture.console.theme import Theme
+from labcapture.engine.messages import SessionResult
+
+
+class OutcomeView(QWidget):
+    """The result of a session that is closed."""
+
+    left = Signal()
+    """The experimenter has read it and wants to go on."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self._theme = theme
+        self.setAccessibleName("Result of the session")
+        self.heading = label("", "title")
+        self.reason = label("", "lead")
+        self.reason.setWordWrap(True)
+        self.error = label("")
+        self.error.setObjectName("refusal")
+        self.error.setWordWrap(True)
+        self.folder = label("")
+        self.folder.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        self.folder.setAccessibleName("Session folder")
+        self._trials = QGridLayout()
+        self._counts = QGridLayout()
+        for grid in (self._trials, self._counts):
+            grid.setHorizontalSpacing(28)
+            grid.setVerticalSpacing(6)
+        again = KeyButton(theme, "New session", "")
+        again.setProperty("prime", "true")
+        again.clicked.connect(self.left)
+        open_folder = KeyButton(theme, "Open folder", "")
+        open_folder.clicked.connect(self._open_folder)
+
+        frame, column = panel("Session closed")
+        column.setContentsMargins(28, 20, 28, 20)
+        column.setSpacing(10)
+        for widget in (self.heading, self.reason, self.error, self.folder):
+            column.addWidget(widget)
+        tables = QHBoxLayout()
+        tables.setSpacing(60)
+        for grid in (self._trials, self._counts):
+            table = QVBoxLayout()
+            table.addLayout(grid)
+            table.addStretch()
+            tables.addLayout(table)
+        tables.addStretch()
+        column.addSpacing(10)
+        column.addLayout(tables)
+        column.addStretch()
+        row = QHBoxLayout()
+        row.addStretch()
+        row.addWidget(open_folder)
+        row.addWidget(again)
+        column.addLayout(row)
+        frame.setMaximumWidth(1600)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setWidget(frame)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(scroll)
+
+    def show_result(self, result: SessionResult) -> None:
+        """Show ``result``."""
+        ended = "" if result.completed else "  ·  ended before the protocol did"
+        part = f"Part {result.part}" if len(result.part) == 1 else result.part
+        self.heading.setText("  ·  ".join(filter(None, (result.verdict, part))) + ended)
+        self.reason.setText(result.reason)
+        self.error.setText(result.error)
+        self.error.setVisible(bool(result.error))
+        self.folder.setText(result.folder)
+        self.setAccessibleDescription(f"{self.heading.text()}. {result.reason} {result.error}")
+        rows = [
+            (str(trial.get("id", "")), str(trial.get("verdict", "")), str(trial.get("reason", "")))
+            for trial in result.trials
+        ]
+        _fill(self._trials, ("clip", "verdict", "why"), rows, figures=False)
+        names = sorted({*result.recorded, *result.lost_before_us, *result.lost_by_us})
+        counted = (result.recorded, result.lost_before_us, result.lost_by_us)
+        _fill(
+            self._counts,
+            ("stream", "recorded", "lost before us", "lost by us"),
+            [(name, *(text.count(table.get(name, 0)) for table in counted)) for name in names],
+            figures=True,
+        )
+
+    def words(self) -> list[str]:
+        """Return every word of the two tables."""
+        return [
+            widget.text()
+            for grid in (self._trials, self._counts)
+            for i in range(grid.count())
+            if isinstance(widget := _widget(grid, i), QLabel)
+        ]
+
+    def _open_folder(self) -> None:
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(Path(self.folder.text()))))
+
+
+def _fill(grid: QGridLayout, headings: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, figures: bool) -> None:
+    while grid.count():
+        old = _widget(grid, 0)
+        if old is not None:
+            grid.removeWidget(old)
+            old.deleteLater()
+    if not rows:
+        return
+    for line, cells in enumerate([headings, *rows]):
+        for column, cell in enumerate(cells):
+            made = label(cell, "section" if line == 0 else "")
+            right = figures and column > 0
+            side = Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft
+            grid.addWidget(made, line, column, side | Qt.AlignmentFlag.AlignTop)
+
+
+def _widget(grid: QGridLayout, index: int) -> QWidget | None:
+    item = grid.itemAt(index)
+    return item.widget() if item is not None else None

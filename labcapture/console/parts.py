@@ -1,0 +1,158 @@
+"""Small widgets that several panels share."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QKeyEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import (
+    QFrame,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QStyle,
+    QStyleOptionButton,
+    QStylePainter,
+    QVBoxLayout,
+    QWidget,
+)
+
+from labcapture.console.theme import Theme
+
+
+def panel(heading: str = "") -> tuple[QFrame, QVBoxLayout]:
+    """Return a framed panel and its layout; ``heading`` stands at its top."""
+    frame = QFrame()
+    frame.setProperty("role", "panel")
+    frame.setAccessibleName(heading)
+    layout = QVBoxLayout(frame)
+    layout.setContentsMargins(10, 8, 10, 8)
+    layout.setSpacing(4)
+    if heading:
+        layout.addWidget(label(heading, "section"))
+    return frame, layout
+
+
+def label(text: str = "", role: str = "") -> QLabel:
+    """Return plain text in one of the style sheet's roles."""
+    made = QLabel(text)
+    made.setTextFormat(Qt.TextFormat.PlainText)  # names and messages come from files: never as markup
+    made.setProperty("role", role)
+    return made
+
+
+class Elided(QLabel):
+    """One line that gives way: what does not fit ends in an ellipsis, the whole is in the tool tip."""
+
+    def __init__(self, role: str = "") -> None:
+        super().__init__()
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setProperty("role", role)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+
+    def say(self, text: str) -> None:
+        """Show ``text``."""
+        if text != self.text():
+            self.setText(text)
+            self.setToolTip(text)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Any width will do."""
+        return QSize(0, super().minimumSizeHint().height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        """Draw as much as fits."""
+        painter = QPainter(self)
+        shown = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width())
+        painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), shown)
+
+
+class Figure(QWidget):
+    """A large figure under a small caption."""
+
+    def __init__(self, caption: str) -> None:
+        super().__init__()
+        self.setAccessibleName(caption)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        self._value = label("–", "figure")
+        layout.addWidget(label(caption, "caption"))
+        layout.addWidget(self._value)
+        layout.addStretch()
+
+    def say(self, text: str) -> None:
+        """Show ``text``."""
+        if text != self._value.text():
+            self._value.setText(text)
+            self.setAccessibleDescription(text)
+
+    def text(self) -> str:
+        """Return what is shown."""
+        return self._value.text()
+
+
+class KeyButton(QPushButton):
+    """A button that shows its key beside its name, and that Space presses while it has the focus."""
+
+    def __init__(self, theme: Theme, name: str, key: str) -> None:
+        super().__init__(name)
+        self._theme = theme
+        self._key = key
+        self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.setAccessibleName(name)
+        self.setAccessibleDescription(f"Key: {key}" if key else "")
+
+    def event(self, event: QEvent) -> bool:
+        """Keep Space from the window's shortcut while this button has the focus."""
+        if (
+            event.type() == QEvent.Type.ShortcutOverride
+            and isinstance(event, QKeyEvent)
+            and event.key() == Qt.Key.Key_Space
+        ):
+            event.accept()
+            return True
+        return super().event(event)
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Leave room for the key."""
+        hint = super().sizeHint()
+        return QSize(hint.width() + (self._cap_width() + hint.height() // 3 if self._key else 0), hint.height())
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        """Draw the button, its name, and the key as a small cap at its right."""
+        painter = QStylePainter(self)
+        option = QStyleOptionButton()
+        self.initStyleOption(option)
+        option.text = ""
+        painter.drawControl(QStyle.ControlElement.CE_PushButton, option)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        colour = self._colour()
+        margin = self.height() // 3
+        cap = QRectF(self.width() - margin - self._cap_width(), self.height() * 0.24, self._cap_width(), 0)
+        cap.setHeight(self.height() * 0.52)
+        painter.setPen(colour)
+        right = cap.left() - margin / 2 if self._key else self.width() - margin
+        painter.drawText(QRectF(margin, 0, right - margin, self.height()), Qt.AlignmentFlag.AlignCenter, self.text())
+        if not self._key:
+            return
+        painter.setFont(self._cap_font())
+        faint = QColor(colour)
+        faint.setAlphaF(0.45)
+        painter.setPen(QPen(faint, 1))
+        painter.drawRoundedRect(cap, 3, 3)
+        faint.setAlphaF(0.8)
+        painter.setPen(faint)
+        painter.drawText(cap, Qt.AlignmentFlag.AlignCenter, self._key)
+
+    def _colour(self) -> QColor:
+        if not self.isEnabled():
+            return QColor(self._theme.muted).darker(160) if self._theme.name == "dark" else QColor(self._theme.line)
+        return QColor(self._theme.on_accent if self.property("prime") == "true" else self._theme.text)
+
+    def _cap_font(self) -> QFont:
+        font = QFont(self.font())
+        font.setPixelSize(max(9, round(self.fontInfo().pixelSize() * 0.72)))
+        return font
+
+    def _cap_width(self) -> int:
+        return QFontMetrics(self._cap_font()).horizontalAdvance(self._key) + 12

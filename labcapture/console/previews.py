@@ -1,0 +1,143 @@
+"""Live pictures and traces, read from the engine's shared memory at the window's own pace."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from labcapture.console.parts import label, panel
+from labcapture.console.pictures import PictureView
+from labcapture.console.theme import Theme
+from labcapture.console.traces import SignalView, TraceView, VoiceView, is_voice
+from labcapture.engine.messages import EngineState, PreviewLayout, Snapshot
+from labcapture.engine.preview import PreviewReader
+
+PICTURE_MS = 40
+_PICTURE_SHARE = 0.62  # of the height, at most
+_TRACE_EVERY = 3  # refreshes of the pictures
+
+
+class Previews(QWidget):
+    """All camera streams side by side, all signals below them.
+
+    A slow or hidden window skips previews; the engine neither notices nor waits.
+    """
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self._theme = theme
+        self._scale = 1.0
+        self._layout: PreviewLayout | None = None
+        self._reader: PreviewReader | None = None
+        self._snapshot: Snapshot | None = None
+        self._heard = 0.0
+        self._ticks = 0
+        self.pictures: list[PictureView] = []
+        self.traces: list[TraceView] = []
+        self._empty = label("Pictures and signals appear when the rig is open.", "caption")
+        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._picture_row = QHBoxLayout()
+        self._picture_row.setSpacing(8)
+        self._trace_panel, self._trace_column = panel()
+        self._trace_panel.setAccessibleName("Signals")
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        column.addLayout(self._picture_row)
+        column.addWidget(self._trace_panel, 1)
+        column.addWidget(self._empty, 1)
+        self._trace_panel.hide()
+        self._timer = QTimer(self)
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.timeout.connect(self.refresh)
+
+    def show_snapshot(self, snapshot: Snapshot) -> None:
+        """Follow the engine: another session has another memory."""
+        self._snapshot, self._heard = snapshot, time.monotonic()
+        layout = snapshot.preview if snapshot.state is not EngineState.IDLE else None
+        if layout != self._layout:
+            self._let_go()
+            if layout is not None:
+                self._attach(layout)
+        if self._reader is not None and not self._timer.isActive():
+            self._timer.start(PICTURE_MS)
+
+    def set_scale(self, scale: float) -> None:
+        """Size the figures."""
+        self._scale = scale
+        for trace in self.traces:
+            trace.set_scale(scale)
+
+    def refresh(self) -> None:
+        """Show what is new in the memory."""
+        if self._reader is None or self._snapshot is None or not self.isVisible():
+            return
+        simulated = {stream.name for stream in self._snapshot.streams if stream.simulated}
+        for view in self.pictures:
+            picture = self._reader.picture(view.stream, view.count)
+            if picture is not None:
+                view.show_picture(picture)
+            view.watch(simulated=view.stream in simulated)
+        self._ticks += 1
+        if self._ticks % _TRACE_EVERY:
+            return
+        now = self._snapshot.time + time.monotonic() - self._heard
+        for trace in self.traces:
+            times, values = self._reader.trace(trace.slot.name)
+            trace.show_values(times, np.asarray(values), now)
+            trace.markers.show(self._snapshot.markers, now, labelled=trace is self.traces[-1])
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Give the pictures their own shape, and the signals what is left."""
+        super().resizeEvent(event)
+        self._share()
+
+    def _share(self) -> None:
+        if not self.pictures:
+            return
+        gaps = self._picture_row.spacing() * (len(self.pictures) - 1)
+        each = (self.width() - gaps) / len(self.pictures)
+        height = round(min(max(each / view.aspect for view in self.pictures), self.height() * _PICTURE_SHARE))
+        for view in self.pictures:
+            view.setFixedHeight(height)
+
+    def close_memory(self) -> None:
+        """Stop refreshing and let go of the memory."""
+        self._let_go()
+
+    def _attach(self, layout: PreviewLayout) -> None:
+        try:
+            reader = PreviewReader(layout)
+        except FileNotFoundError:
+            return  # the session ended between snapshot and now; the next snapshot has no or another memory
+        self._layout, self._reader = layout, reader
+        for slot in layout.pictures:
+            view = PictureView(self._theme, slot)
+            self._picture_row.addWidget(view)
+            self.pictures.append(view)
+        for trace_slot in sorted(layout.traces, key=lambda slot: not is_voice(slot)):
+            trace = VoiceView(self._theme, trace_slot) if is_voice(trace_slot) else SignalView(self._theme, trace_slot)
+            trace.set_scale(self._scale)
+            self._trace_column.addWidget(trace, 2 if is_voice(trace_slot) else 3)
+            self.traces.append(trace)
+        self._trace_panel.setVisible(bool(self.traces))
+        self._empty.hide()
+        self._share()
+
+    def _let_go(self) -> None:
+        self._timer.stop()
+        if self._reader is not None:
+            self._reader.close()
+        self._reader, self._layout = None, None
+        for view in (*self.pictures, *self.traces):
+            view.hide()
+            view.setParent(None)
+            view.deleteLater()
+        self.pictures.clear()
+        self.traces.clear()
+        self._trace_panel.hide()
+        self._empty.show()
