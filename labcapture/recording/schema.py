@@ -4,7 +4,8 @@ The writer creates datasets from it, verification and the documentation are chec
 schema`` prints it. It needs neither h5py nor any instrument's library.
 
 A path is a pattern. ``<trial>`` stands for a trial's id, ``<frames>``, ``<audio>`` and ``<samples>`` for a stream of
-that kind, ``<stream>`` for any stream, ``<clock>`` for a device clock, ``<key>`` for a name that the instrument chose.
+that kind, ``<stream>`` for any stream, ``<clock>`` for a device clock, ``<key>`` for a name that the instrument chose,
+``<any>`` for any path.
 ``path@name`` is an attribute. Times are LSL seconds unless the description says otherwise.
 """
 
@@ -148,6 +149,15 @@ _STREAM = (
     ("clock", "utf8", "", "device clock that stamps it: a group of /clock"),
     ("simulated", "bool", "", "True: no real instrument stands behind it"),
     ("long_name", "utf8", "", "title for plots"),
+)
+
+
+_EVERYWHERE = (
+    ("units", "utf8", "", "of an array, or of each column of a table"),
+    ("long_name", "utf8", "", "what it is"),
+    ("NX_class", "utf8", "", "NXroot or NXdata, for NeXus readers"),
+    ("signal", "utf8", "", "of a stream's group: what to plot"),
+    ("axes", "utf8", "", "of a stream's group: against what, per dimension"),
 )
 
 
@@ -325,12 +335,39 @@ def _registry() -> tuple[Entry, ...]:
                 Column("uncertainty", "float64", "s", "the two were read within +- this"),
             ),
         ),
-        e(s, "/clock/<clock>", "group", "", "", "", "a device clock; its fit's figures are attributes"),
-        e(s, "/clock/<clock>@<key>", "attribute", "", "", "", "drift_ppm and other figures of the fit", True),
+        e(s, "/clock/<clock>", "group", "", "", "", "a device clock; absent for streams that carry no device time"),
         e(s, "/clock/<clock>/device_time", "array", "float64", "(n,)", "s", "device clock, raw, all of the session"),
         e(s, "/clock/<clock>/arrival_time", "array", "float64", "(n,)", "s", "LSL time at which it reached us"),
-        e(s, "/clock/<clock>/fit", "group", "", "", "", "parameters of the fit, enough to rebuild it", True),
-        e(s, "/clock/<clock>/fit/<key>", "array", "float64", "", "", "named as in labcapture.core.fit", True),
+        e(
+            s,
+            "/clock/<clock>/fit",
+            "group",
+            "",
+            "",
+            "",
+            "the fit (labcapture.core.fit.ClockFit); absent without data",
+            True,
+        ),
+        e(s, "/clock/<clock>/fit@<key>", "attribute", "", "", "", "its numbers: drift_ppm, residual_p95, ...", True),
+        e(
+            s,
+            "/clock/<clock>/fit/segment",
+            "array",
+            "int64",
+            "(k,)",
+            "",
+            "epoch of the device clock of each knot",
+            True,
+        ),
+        *(
+            e(s, f"/clock/<clock>/fit/{name}", "array", "float64", "(k,)", "s", text, True)
+            for name, text in (
+                ("device_time", "knots of the piecewise line, device clock"),
+                ("lsl_time", "knots of the piecewise line, LSL time"),
+                ("uncertainty", "half width of the 95 % interval at each knot"),
+                ("segment_arrival", "arrival of the first pair of each epoch"),
+            )
+        ),
         e(s, "/quality", "group", "", "", "", "the rule, what it was applied to, and what follows"),
         *_attributes(
             s,
@@ -408,34 +445,37 @@ def _registry() -> tuple[Entry, ...]:
             "frames due in the trial that are missing, and slow steps",
             columns=_GAPS,
         ),
+        *(entry for file in (s, t) for entry in _attributes(file, "<any>", _EVERYWHERE)),
     )
 
 
 REGISTRY: tuple[Entry, ...] = _registry()
 """Everything that may stand in a session, in the order in which a reader meets it."""
 
-_RESERVED = {e.path.split("/")[1].split("@")[0] for e in REGISTRY if e.file == "session"} - {"", "eda"}
+_ROOTS = {e.path.split("@")[0].split("/")[1] for e in REGISTRY if e.file == "session" and e.path.startswith("/")}
+_RESERVED = {name for name in _ROOTS if name and not name.startswith("<")}
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _TRIAL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _HOLDERS = {
     "<trial>": _TRIAL.pattern,
     "<frames>": _NAME.pattern,
-    "<audio>": rf"(?!(?:{'|'.join(sorted(n for n in _RESERVED if n[0] != '<'))}|eda)(?:/|@|$)){_NAME.pattern}",
+    "<audio>": rf"(?!(?:{'|'.join(sorted(_RESERVED))}|eda)(?:/|@|$)){_NAME.pattern}",
     "<samples>": rf"(?:eda|lsl/{_NAME.pattern})",
     "<stream>": _NAME.pattern,
     "<clock>": rf"(?!wall(?:/|@|$)){_NAME.pattern}",
     "<key>": r"[^/@]+",
+    "<any>": r"/[^@]*",
 }
 
 
 @functools.cache
 def _compiled() -> tuple[tuple[Entry, re.Pattern[str]], ...]:
-    """Return each entry with its expression; patterns that end in a free key come last."""
+    """Return each entry with its expression, the free ones last."""
     pairs = []
     for entry in REGISTRY:
         parts = re.split(r"(<[a-z]+>)", entry.path)
         pairs.append((entry, re.compile("".join(_HOLDERS.get(p) or re.escape(p) for p in parts))))
-    return tuple(sorted(pairs, key=lambda pair: "<key>" in pair[0].path))
+    return tuple(sorted(pairs, key=lambda pair: ("<any>" in pair[0].path, "<key>" in pair[0].path)))
 
 
 def find(file: File, path: str) -> Entry | None:

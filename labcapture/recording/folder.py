@@ -1,0 +1,150 @@
+"""A session's folder: made once, closed to others, summed up and checksummed at the end."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from labcapture.core.errors import RecordingError
+from labcapture.protocol.rule import QualityRule
+from labcapture.recording.journal import sync_file
+from labcapture.recording.schema import CHECKSUMS_FILE, FORMAT, JOURNAL_FOLDER, SUMMARY_FILE, TRIALS_FOLDER, VERSION
+
+_LEAST_FREE_BYTES = 16_000_000  # tables and journals of a session without a single picture
+
+
+@dataclass(frozen=True)
+class SessionHeader:
+    """Who, what and with what: known before the first frame.
+
+    Parameters
+    ----------
+    participant, session, protocol, paradigm, rig, language
+        Ids and names.
+    protocol_text, rig_text
+        The files as run.
+    simulated
+        True where any instrument is simulated.
+    autopilot
+        Seed of the autopilot that answers, None where a participant does.
+    software
+        Versions by name.
+    rule
+        By which the session is judged.
+    started_utc
+        Wall clock at the start, with a time zone.
+    """
+
+    participant: str
+    session: str
+    protocol: str
+    paradigm: str
+    protocol_text: str
+    rig: str
+    rig_text: str
+    language: str
+    simulated: bool
+    autopilot: int | None
+    software: Mapping[str, str]
+    rule: QualityRule
+    started_utc: datetime
+
+    def identity(self) -> dict[str, Any]:
+        """Return the attributes that every file of the session carries."""
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "participant": self.participant,
+            "session": self.session,
+            "protocol": self.protocol,
+            "paradigm": self.paradigm,
+            "rig": self.rig,
+            "language": self.language,
+            "simulated": self.simulated,
+            "autopilot": -1 if self.autopilot is None else self.autopilot,
+            "software": dict(self.software),
+            "started_utc": self.started_utc.astimezone(UTC).isoformat(),
+            "NX_class": "NXroot",
+        }
+
+
+def create_folder(out: Path, header: SessionHeader) -> Path:
+    """Create ``<participant>_<session>_<UTC start>`` below ``out``, and its folders for trials and journals.
+
+    Raises
+    ------
+    RecordingError
+        It exists, or cannot be written; nothing is left behind.
+    """
+    folder = out / f"{header.participant}_{header.session}_{header.started_utc.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+    try:
+        out.mkdir(mode=0o750, parents=True, exist_ok=True)
+        if (free := shutil.disk_usage(out).free) < _LEAST_FREE_BYTES:
+            raise RecordingError(f"the disk is full ({free / 1e6:.0f} MB free)", str(out), "Free some space.")
+        folder.mkdir(mode=0o750)
+    except FileExistsError:
+        if not out.is_dir():
+            raise RecordingError("is no folder", str(out), "Name a folder for sessions.") from None
+        raise RecordingError("exists already; nothing was changed", str(folder), "Begin another session.") from None
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    try:
+        for part in (TRIALS_FOLDER, JOURNAL_FOLDER, f"{JOURNAL_FOLDER}/{TRIALS_FOLDER}"):
+            (folder / part).mkdir(mode=0o750)
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise _unwritable(folder, error) from error
+    return folder
+
+
+def _unwritable(folder: Path, error: OSError) -> RecordingError:
+    return RecordingError(f"cannot be created ({error.strerror})", str(folder), "Name a folder that you may write to.")
+
+
+def create_file(path: Path, text: str) -> None:
+    """Write a new UTF-8 file, readable by its owner and group, and have the disk hold it.
+
+    Raises
+    ------
+    OSError
+        It exists, or the disk is full.
+    """
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o640)
+    try:
+        view = memoryview(text.encode())
+        while view:
+            view = view[os.write(file, view) :]
+        sync_file(file)
+    finally:
+        os.close(file)
+
+
+def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
+    """Write summary.json."""
+    create_file(folder / SUMMARY_FILE, json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_checksums(folder: Path) -> None:
+    """Write SHA-256 of every file but the trials', whose pictures have digests in the journal; as sha256sum does."""
+    lines = [f"{_sha256(folder / name)}  {name}\n" for name in checksummed(folder)]
+    create_file(folder / CHECKSUMS_FILE, "".join(lines))
+
+
+def checksummed(folder: Path) -> Iterator[str]:
+    """Yield the files that stand in ``checksums``, relative to the folder, in order."""
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and name != CHECKSUMS_FILE and not name.startswith(f"{TRIALS_FOLDER}/"):
+            yield name
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,189 @@
+"""What the one HDF5 thread does: puts records into the files, finishes trials, keeps all of it safe on the disk."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labcapture.core.chunks import AudioBlock, ClockOffset, Gap, Samples, StreamSpec
+from labcapture.core.fit import ClockFit, fit_device_clock
+from labcapture.recording.boundaries import Take, trial_gaps
+from labcapture.recording.folder import SessionHeader
+from labcapture.recording.pipeline import Item
+from labcapture.recording.quality import StreamCounts, TrialVerdict, judge, route, trial_counts
+from labcapture.recording.schema import clock_name
+from labcapture.recording.writer import SessionFile, TrialFile
+
+_FIT_S = 300.0  # of pairs before a trial that its fit sees: enough for any drift, and a bound on its cost
+
+Array = NDArray[np.float64]
+Pairs = Mapping[str, Sequence[tuple[float, float]]]
+"""(device time, arrival time) by clock."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Around:
+    """A trial as the intake saw it: what it takes to find what is missing."""
+
+    trial: str
+    start: float
+    stop: float
+    values: Mapping[str, Any]
+    takes: Mapping[str, Take]
+    """By stream; without the stored frames, which the file knows."""
+    reported: Sequence[Gap]
+
+
+class Scribe:
+    """The files of a session. All methods but the constructor belong to the HDF5 thread.
+
+    Parameters
+    ----------
+    folder, header, streams
+        Of the session.
+    start_time
+        LSL time of the session's start.
+    clock
+        LSL time now.
+
+    Raises
+    ------
+    OSError
+        The files exist, or cannot be created.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        header: SessionHeader,
+        streams: Sequence[StreamSpec],
+        start_time: float,
+        clock: Callable[[], float],
+    ) -> None:
+        self._folder, self._header, self._clock = folder, header, clock
+        self._pictures = [spec for spec in streams if spec.kind == "frames"]
+        self._open: dict[str, TrialFile] = {}
+        self.session = SessionFile(folder, header, streams, start_time)
+        self.written_bytes = 0
+        self.trials: list[dict[str, Any]] = []
+        """What the summary says of each finished trial."""
+        self.verdicts: dict[str, TrialVerdict] = {}
+
+    # Records ----------------------------------------------------------------------------------------------------------
+
+    def picture(self, item: Item) -> None:
+        """Store a picture that the pipeline has made ready."""
+        if item.error is not None:
+            raise item.error
+        self._open[item.trial].add(item.content, item.stored, item.filter_mask, item.digest)  # type: ignore[arg-type]
+        self.written_bytes += len(item.stored)
+
+    def record(self, chunk: AudioBlock | Samples | ClockOffset | Gap) -> None:
+        """Store another record."""
+        if isinstance(chunk, AudioBlock):
+            self.session.audio(chunk)
+        elif isinstance(chunk, Samples):
+            self.session.samples(chunk)
+        elif isinstance(chunk, ClockOffset):
+            self.session.offset(chunk)
+        else:
+            self.session.gap(chunk)
+        self.written_bytes += chunk.nbytes
+
+    def pairs(self, pairs: Pairs) -> None:
+        """Store pairs of device clocks."""
+        for clock, rows in pairs.items():
+            table = np.array(rows, np.float64)
+            self.session.pairs(clock, table[:, 0], table[:, 1])
+
+    def sync(self) -> None:
+        """Have the disk itself hold everything so far; sample the wall clock."""
+        before, unix, after = self._clock(), time.time(), self._clock()
+        self.session.rows("/clock/wall", [((before + after) / 2, unix, (after - before) / 2)])
+        for file in (self.session, *self._open.values()):
+            file.sync()
+
+    # Trials -----------------------------------------------------------------------------------------------------------
+
+    def open_trial(self, trial: str, start: float, values: Mapping[str, Any]) -> None:
+        """Create a trial's file."""
+        file = TrialFile(self._folder, self._header, trial, start, values, self._pictures)
+        self._open[trial] = file
+        self.session.begin_trial(file, values)
+
+    def close_trial(self, around: Around, values: Mapping[str, Any]) -> None:
+        """Write what is missing from a trial, when its pictures were taken and what it is worth; close its file."""
+        file = self._open.pop(around.trial)
+        fits = self._fits(around.start - _FIT_S)
+        gaps: dict[str, list[Gap]] = {}
+        times: dict[str, tuple[Array, Array]] = {}
+        counts: list[StreamCounts] = []
+        for spec in self._pictures:
+            take = dataclasses.replace(around.takes[spec.name], stored=file.seen(spec.name))
+            gaps[spec.name] = trial_gaps(take, around.reported)
+            device, arrival = file.times(spec.name)
+            fit = fits.get(clock_name(spec))
+            unknown = np.full(len(device), np.nan), np.full(len(device), np.inf)
+            times[spec.name] = unknown if fit is None else fit.to_lsl(device, arrival)
+            counts.append(trial_counts(spec.name, spec.rate_hz, times[spec.name][0], arrival, gaps[spec.name]))
+        verdict = judge(self._header.rule, counts)
+        try:
+            self.session.end_trial(around.trial, around.stop, values, counts, verdict)
+            file.conclude(around.stop, values, gaps, times)
+        finally:
+            self._enter(around, counts, verdict)
+            file.abandon()
+
+    def lost_trial(self, around: Around, reason: str) -> None:
+        """Enter a trial whose file could not be written."""
+        self._open.pop(around.trial, None)
+        self._enter(around, [], TrialVerdict(False, (f"not recorded: {reason}",)))
+
+    def is_open(self, trial: str) -> bool:
+        """Return whether a trial has a file."""
+        return trial in self._open
+
+    def _enter(self, around: Around, counts: Sequence[StreamCounts], verdict: TrialVerdict) -> None:
+        self.verdicts = {**self.verdicts, around.trial: verdict}
+        self.trials.append(
+            {
+                "trial": around.trial,
+                **around.values,
+                "start": around.start,
+                "stop": around.stop,
+                "annotatable": verdict.annotatable,
+                "reasons": list(verdict.reasons),
+                "streams": {count.stream: dataclasses.asdict(count) for count in counts},
+            }
+        )
+
+    def _fits(self, since: float) -> dict[str, ClockFit]:
+        fits = {}
+        for clock in {clock_name(spec) for spec in self._pictures}:
+            device = self.session.read(f"/clock/{clock}/device_time")
+            arrival = self.session.read(f"/clock/{clock}/arrival_time")
+            recent = (arrival >= since) & np.isfinite(device)
+            if recent.any():
+                fits[clock] = fit_device_clock(device[recent], arrival[recent])
+        return fits
+
+    # The end ----------------------------------------------------------------------------------------------------------
+
+    def conclude(self, completed: bool, error: str) -> dict[str, Any]:
+        """Finish session.h5; return part, verdict and reason."""
+        routing = route(self._header.paradigm, [self.verdicts[t["trial"]] for t in self.trials], completed)
+        self.session.conclude(routing, completed, error)
+        return dataclasses.asdict(routing)
+
+    def abandon(self) -> None:
+        """Close what is still open, as far as it goes."""
+        for file in (*self._open.values(), self.session):
+            with contextlib.suppress(OSError, RuntimeError):  # the error that brought us here has been told
+                file.abandon()

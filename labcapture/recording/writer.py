@@ -1,0 +1,360 @@
+"""The files of a session as the recorder writes them: session.h5, and one file of pictures per trial.
+
+All methods belong to the one thread that owns h5py.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from labcapture.core.chunks import AudioBlock, ClockOffset, Frame, Gap, Samples, StreamSpec
+from labcapture.core.fit import ClockFit, SampleFit, correct_lsl, fit_device_clock, fit_sample_clock
+from labcapture.recording import codecs
+from labcapture.recording.boundaries import Seen
+from labcapture.recording.folder import SessionHeader
+from labcapture.recording.journal import ChunkRecord
+from labcapture.recording.quality import Routing, StreamCounts, TrialVerdict
+from labcapture.recording.schema import (
+    MISSING,
+    SESSION_FILE,
+    clock_name,
+    entry,
+    find,
+    journal_path,
+    signal_path,
+    trial_path,
+)
+from labcapture.recording.store import Growing, Store, set_values
+
+Array = NDArray[np.float64]
+
+
+def gap_row(gap: Gap) -> tuple[Any, ...]:
+    """Return ``gap`` as a row of a gap table."""
+    return (gap.cause.value, gap.first, gap.last, gap.count, gap.start, gap.stop, gap.note)
+
+
+class TrialFile(Store):
+    """trials/<trial>.h5 while it is recorded.
+
+    Parameters
+    ----------
+    folder, header
+        Of the session.
+    trial, start, values
+        Id; LSL s; further attributes.
+    streams
+        The camera streams.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        header: SessionHeader,
+        trial: str,
+        start: float,
+        values: Mapping[str, Any],
+        streams: Sequence[StreamSpec],
+    ) -> None:
+        super().__init__(folder, "trial", trial_path(trial), journal_path(trial))
+        self.trial, self.start = trial, start
+        self.streams = {spec.name: spec for spec in streams}
+        whole = {**values, **header.identity(), "trial": trial, "start": start, "stop": math.nan, "closed": False}
+        self.values("/", whole)
+        self._pictures: dict[str, h5py.Dataset] = {}
+        self._arrival: dict[str, Growing] = {}
+        self._seen: dict[str, list[tuple[int, float, float]]] = {spec.name: [] for spec in streams}
+        for spec in streams:
+            self._add_stream(spec)
+        self.flush()
+
+    def _add_stream(self, spec: StreamSpec) -> None:
+        path = f"/{spec.name}"
+        self.group(path, spec)
+        self.group(f"{path}/metadata")
+        self._pictures[spec.name] = pictures = self.file.create_dataset(
+            f"{path}/frames",
+            (0, *spec.shape),
+            spec.dtype,
+            maxshape=(None, *spec.shape),
+            **codecs.dataset_options(spec.dtype, spec.shape),
+        )
+        pictures.attrs["long_name"] = entry("trial", "/<frames>/frames").description
+        pictures.attrs["units"] = spec.units
+        for name in ("time", "time_uncertainty", "device_time", "arrival_time", "frame_number"):
+            self.column(f"{path}/{name}")
+        self.table(f"{path}/gaps")
+
+    def add(self, frame: Frame, stored: bytes | memoryview, filter_mask: int, digest: str) -> None:
+        """Append a picture: ``stored`` bytes of its chunk (``filter_mask`` 0 encoded, 1 raw) and their digest."""
+        path, seen = f"/{frame.stream}", self._seen[frame.stream]
+        index = len(seen)
+        offset = self._write(self._pictures[frame.stream], index, stored, filter_mask)
+        self.journal.chunk(
+            ChunkRecord(
+                f"{path}/frames",
+                index,
+                offset,
+                len(stored),
+                filter_mask,
+                digest,
+                frame.frame_number,
+                frame.device_time,
+                frame.arrival_time,
+                frame.metadata,
+            )
+        )
+        seen.append((frame.frame_number, frame.arrival_time, frame.device_time))
+        self._growing[f"{path}/frame_number"].push(frame.frame_number)
+        self._growing[f"{path}/arrival_time"].push(frame.arrival_time)
+        self._growing[f"{path}/device_time"].push(frame.device_time)
+        self._add_metadata(f"{path}/metadata", index, frame.metadata)
+
+    def _write(self, pictures: h5py.Dataset, index: int, stored: bytes | memoryview, filter_mask: int) -> int:
+        """Write one chunk; return its offset in the file."""
+        dataset, file, tail = pictures.id, self.file.id, pictures.shape[1:]
+        dataset.set_extent((index + 1, *tail))
+        at = (index,) + (0,) * len(tail)
+        end = file.get_filesize()
+        try:
+            dataset.write_direct_chunk(at, stored, filter_mask)
+        except BaseException:
+            dataset.set_extent((index, *tail))  # else a picture of zeros would stand here
+            raise
+        # The file grew by nothing but this chunk, so it begins where the file ended. Asking HDF5 instead takes a time
+        # that grows with the number of chunks; that is left for the few that made the chunk index grow, too.
+        if file.get_filesize() == end + len(stored):
+            return int(end)
+        return int(dataset.get_chunk_info_by_coord(at).byte_offset)
+
+    def _add_metadata(self, path: str, index: int, metadata: Mapping[str, int]) -> None:
+        for key, value in metadata.items():
+            column = self._growing.get(f"{path}/{key}")
+            if column is None:
+                column = self.column(f"{path}/{key}")
+                column.dataset.attrs["missing"] = MISSING
+            if column.count < index:
+                column.extend(np.full(index - column.count, MISSING, np.int64))
+            column.push(value)
+
+    def seen(self, stream: str) -> list[Seen]:
+        """Return number and arrival of every stored picture."""
+        return [Seen(number, arrival) for number, arrival, _ in self._seen[stream]]
+
+    def times(self, stream: str) -> tuple[Array, Array]:
+        """Return device and arrival times, each (n,), of every stored picture."""
+        table = np.array(self._seen[stream], np.float64).reshape(-1, 3)
+        return table[:, 2], table[:, 1]
+
+    def conclude(
+        self,
+        stop: float,
+        values: Mapping[str, Any],
+        gaps: Mapping[str, Sequence[Gap]],
+        times: Mapping[str, tuple[Array, Array]],
+    ) -> None:
+        """Write what is known only at the end, and close the file.
+
+        Parameters
+        ----------
+        stop
+            LSL s.
+        values
+            Further attributes.
+        gaps
+            Rows of each stream.
+        times
+            Of each stream: LSL time of each picture and its uncertainty, each (n,) s.
+        """
+        self.values("/", {**values, "stop": stop})
+        for name, seen in self._seen.items():
+            time, uncertainty = times[name]
+            self.extend(f"/{name}", {"time": time, "time_uncertainty": uncertainty}, derived=True)
+            self.rows(f"/{name}/gaps", [gap_row(gap) for gap in gaps[name]])
+            for path, column in self._growing.items():
+                if path.startswith(f"/{name}/metadata/") and column.count < len(seen):
+                    column.extend(np.full(len(seen) - column.count, MISSING, np.int64))
+        self.finish({**self.counts(), **{f"/{name}/frames": len(seen) for name, seen in self._seen.items()}})
+
+
+class SessionFile(Store):
+    """session.h5 while it is recorded.
+
+    Parameters
+    ----------
+    folder, header, streams
+        Of the session.
+    start_time
+        LSL time of ``header.started_utc``.
+    """
+
+    def __init__(self, folder: Path, header: SessionHeader, streams: Sequence[StreamSpec], start_time: float) -> None:
+        super().__init__(folder, "session", SESSION_FILE, journal_path())
+        self.streams = {spec.name: spec for spec in streams}
+        self._offsets: list[ClockOffset] = []
+        state = {"start_time": start_time, "closed": False, "completed": False}
+        self.values("/", {**header.identity(), **state, "part": "", "verdict": "", "reason": "", "error": ""})
+        self.group("/protocol")
+        self.text("/protocol/text", header.protocol_text)
+        self.text("/protocol/rig", header.rig_text)
+        for path in ("/streams", "/trials", "/clock"):
+            self.group(path)
+        for path in ("/markers", "/self_report", "/answers", "/stimulus_flips", "/notes", "/clock/wall"):
+            self.table(path)
+        self.group("/quality")
+        self.values("/quality", {"rule": header.rule.model_dump_json(), "part": "", "verdict": "", "reason": ""})
+        for path in ("/quality/counts", "/quality/verdicts"):
+            self.table(path)
+        for spec in streams:
+            self._add_stream(spec)
+        self.flush()
+
+    def _add_stream(self, spec: StreamSpec) -> None:
+        self.group(f"/streams/{spec.name}", spec)
+        if spec.kind == "frames":
+            self.table(f"/streams/{spec.name}/gaps")
+            clock = f"/clock/{clock_name(spec)}"
+            if clock not in self.file:
+                self.group(clock)
+                self.column(f"{clock}/device_time")
+                self.column(f"{clock}/arrival_time")
+            return
+        path = signal_path(spec)
+        self.group(path, spec)
+        self.column(f"{path}/samples", spec.dtype, spec.shape).dataset.attrs["units"] = spec.units
+        self.table(f"{path}/gaps")
+        if spec.kind == "audio":
+            self.group(f"{path}/blocks")
+            for name in ("row", "first_sample", "adc_time", "arrival_time", "time", "time_uncertainty"):
+                self.column(f"{path}/blocks/{name}")
+        else:
+            self.table(f"{path}/clock_offsets")
+            for name in ("raw_time", "time", "time_uncertainty", "arrival_time", "segment"):
+                self.column(f"{path}/{name}")
+
+    # Streams ----------------------------------------------------------------------------------------------------------
+
+    def audio(self, block: AudioBlock) -> None:
+        """Append a block of sound."""
+        path = signal_path(self.streams[block.stream])
+        times = {
+            "row": np.array([self.count(f"{path}/samples")], np.int64),
+            "first_sample": np.array([block.first_sample], np.int64),
+            "adc_time": np.array([block.adc_time]),
+            "arrival_time": np.array([block.arrival_time]),
+        }
+        self.extend(path, {"samples": block.samples, **{f"blocks/{name}": array for name, array in times.items()}})
+
+    def samples(self, chunk: Samples) -> None:
+        """Append rows of an LSL stream."""
+        path = signal_path(self.streams[chunk.stream])
+        count = len(chunk.raw_time)
+        rows = {
+            "samples": chunk.values,
+            "raw_time": chunk.raw_time,
+            "arrival_time": np.full(count, chunk.arrival_time),
+            "segment": np.full(count, chunk.segment, np.int64),
+        }
+        self.extend(path, rows)
+
+    def offset(self, offset: ClockOffset) -> None:
+        """Append a measurement of a sender's clock."""
+        self._offsets.append(offset)
+        path = signal_path(self.streams[offset.stream])
+        self.rows(f"{path}/clock_offsets", [(offset.time, offset.offset, offset.uncertainty, offset.segment)])
+
+    def gap(self, gap: Gap) -> None:
+        """Append a gap to the table of its stream."""
+        spec = self.streams[gap.stream]
+        path = f"/streams/{spec.name}" if spec.kind == "frames" else signal_path(spec)
+        self.rows(f"{path}/gaps", [gap_row(gap)])
+
+    def pairs(self, clock: str, device_time: Array, arrival_time: Array) -> None:
+        """Append pairs (n,) of a device clock."""
+        self.extend(f"/clock/{clock}", {"device_time": device_time, "arrival_time": arrival_time})
+
+    # Trials -----------------------------------------------------------------------------------------------------------
+
+    def begin_trial(self, file: TrialFile, values: Mapping[str, Any]) -> None:
+        """Enter a trial, with links to its pictures."""
+        path = f"/trials/{file.trial}"
+        self.group(path)
+        self.values(path, {**values, "start": file.start, "stop": math.nan})
+        for name in file.streams:
+            self.link(f"{path}/{name}", trial_path(file.trial), f"/{name}")
+
+    def end_trial(
+        self,
+        trial: str,
+        stop: float,
+        values: Mapping[str, Any],
+        counts: Sequence[StreamCounts],
+        verdict: TrialVerdict,
+    ) -> None:
+        """Write when the trial ended and what it is worth."""
+        self.values(f"/trials/{trial}", {**values, "stop": stop})
+        names = [column.name for column in entry("session", "/quality/counts").columns[1:]]
+        rows = [(trial, *(getattr(count, name) for name in names)) for count in counts]
+        self.rows("/quality/counts", rows)
+        self.rows("/quality/verdicts", [(trial, verdict.annotatable, "\n".join(verdict.reasons))])
+
+    # The end ----------------------------------------------------------------------------------------------------------
+
+    def conclude(self, routing: Routing, completed: bool, error: str) -> None:
+        """Write what is known only at the end - times, fits, where the session belongs - and close the file."""
+        for spec in self.streams.values():
+            if spec.kind == "audio":
+                self._time_audio(spec)
+            elif spec.kind == "samples":
+                self._time_samples(spec)
+        for clock in {clock_name(spec) for spec in self.streams.values() if spec.kind == "frames"}:
+            path = f"/clock/{clock}"
+            device, arrival = self.read(f"{path}/device_time"), self.read(f"{path}/arrival_time")
+            if np.isfinite(device).any():
+                self._fit(clock, fit_device_clock(device, arrival), {})
+        where = {"part": routing.part, "verdict": routing.verdict, "reason": routing.reason}
+        self.values("/quality", where)
+        self.values("/", {**where, "completed": completed, "error": error})
+        self.finish(self.counts())
+
+    def _time_audio(self, spec: StreamSpec) -> None:
+        path = f"{signal_path(spec)}/blocks"
+        names = ("row", "first_sample", "adc_time", "arrival_time")
+        row, first, adc, arrival = (self.read(f"{path}/{name}") for name in names)
+        if not len(row):
+            return
+        count = self.count(f"{signal_path(spec)}/samples")
+        fit: SampleFit = fit_sample_clock(first, np.diff(row, append=count), adc, arrival, spec.rate_hz)
+        time, uncertainty = fit.to_lsl(first, arrival)
+        self.extend(path, {"time": time, "time_uncertainty": uncertainty}, derived=True)
+        figures = {"nominal_rate_hz": fit.nominal_rate_hz, "rate_hz": fit.rate_hz, "source": fit.source}
+        self._fit(clock_name(spec), fit.clock, figures)
+
+    def _time_samples(self, spec: StreamSpec) -> None:
+        path = signal_path(spec)
+        raw, segment = self.read(f"{path}/raw_time"), self.read(f"{path}/segment")
+        time, uncertainty = np.full(len(raw), np.nan), np.full(len(raw), np.inf)
+        for epoch in np.unique(segment):
+            offsets = [o for o in self._offsets if o.stream == spec.name and o.segment == epoch]
+            if offsets:  # without one a time would be a guess: NaN, known to plus or minus infinity
+                mine = segment == epoch
+                when, shift, spread = np.array([(o.time, o.offset, o.uncertainty) for o in offsets]).T
+                time[mine], uncertainty[mine] = correct_lsl(raw[mine], when, shift, spread)
+        self.extend(path, {"time": time, "time_uncertainty": uncertainty}, derived=True)
+
+    def _fit(self, clock: str, fit: ClockFit, figures: Mapping[str, Any]) -> None:
+        group = self.file.require_group(f"/clock/{clock}/fit")
+        for name, value in fit.to_arrays().items():
+            path = f"/clock/{clock}/fit/{name}"
+            if isinstance(value, np.ndarray) and find("session", path) is not None:
+                self.column(path).extend(value)
+            else:
+                set_values(group, {name: value})
+        set_values(group, figures)
