@@ -214,7 +214,7 @@ class Runner:
                 actions = (PauseStage(),)
             case Resume(), Phase.PAUSED:
                 self._phase = Phase.RUNNING
-                actions = self._show(self._following()) if self._waiting else (ResumeStage(),)
+                actions = (ResumeStage(), *(self._show(self._following()) if self._waiting else ()))
             case Abort(reason), Phase.RUNNING | Phase.PAUSED if not self._waiting:
                 self._phase = Phase.STOPPING
                 self._mark("running", reason)

@@ -14,22 +14,21 @@ from psychopy import visual
 
 from labcapture.core.clock import lsl_time
 from labcapture.devices.rig import StageSettings
-from labcapture.stage.words import in_language
+from labcapture.protocol.model import in_language
+from labcapture.stage.words import fold
 
 GREY = (-0.35, -0.35, -0.35)  # PsychoPy's colours run from -1 to 1
 INK = (0.85, 0.85, 0.85)
-FAINT = (0.15, 0.15, 0.15)
-LIT = (-0.05, 0.35, 0.75)
-TEXT_HEIGHT = 0.05  # of the window's height
-SMALL = 0.034
+FAINT = (0.3, 0.3, 0.3)
+LIT = (-0.55, 0.0, 0.5)
+TEXT_HEIGHT = 0.056  # of the window's height
+SMALL = 0.037
 _ASPECT_USED = 0.86  # of the window's width, by texts
 _FONTS = ("Noto Sans", "Segoe UI", "Helvetica Neue", "DejaVu Sans", "Arial")
 _FONTS_BY_LANGUAGE: dict[str, tuple[str, ...]] = {
     "zh": ("Noto Sans CJK SC", "Source Han Sans SC", "Microsoft YaHei", "PingFang SC", "WenQuanYi Micro Hei", "SimHei"),
 }
 _STROKE = 0.12  # width of a bar of the cross, of its length
-_NO_BREAK_BEFORE = set("，。！？：；、）》」』”’…%,.!?:;)")
-_NO_BREAK_AFTER = set("（《「『“‘(")
 _FASTEST_HZ = 400.0  # flips that come faster than any monitor's are not tied to a vertical blank
 _PROBES = 20
 LATE = 1.5  # periods after the flip before
@@ -148,14 +147,15 @@ class Canvas:
     ) -> visual.TextStim:
         """Return a text, centred at ``position``, in units of the window's height."""
         words = text if isinstance(text, str) else in_language(text, self.language)
+        width = wrap or self.width * _ASPECT_USED
         return visual.TextStim(
             self._window,
-            breakable(words),
+            fold(words, width / height),
             font=self.font,
             pos=position,
             height=height,
             color=color,
-            wrapWidth=wrap or self.width * _ASPECT_USED,
+            wrapWidth=width,
             autoLog=False,
         )
 
@@ -176,10 +176,6 @@ class Canvas:
     def pictures(self, shown_size: tuple[int, int]) -> Pictures:
         """Return a place in the middle of the window for pictures, ``shown_size`` in pixels."""
         return Pictures(self._window, shown_size)
-
-    def screenshot(self) -> Any:  # noqa: ANN401 - a PIL image; Pillow is PsychoPy's
-        """Return what the window shows."""
-        return self._window.getMovieFrame(buffer="front")
 
     def close(self) -> None:
         """Close the window."""
@@ -234,14 +230,3 @@ class Pictures:
             pyglet.gl.glColor4f(1, 1, 1, 1)
             self._texture.blit(-width // 2, height // 2, 0, width, -height)  # its first row is the upper one
             self._window.setScale("norm")
-
-
-def breakable(text: str) -> str:
-    """Allow lines to break between ideographs, which have no blanks between words (but not before a comma)."""
-    out: list[str] = []
-    for before, character in zip(" " + text, text, strict=False):
-        wide = "\u2e80" <= character <= "\uffef"
-        if wide and before != " " and character not in _NO_BREAK_BEFORE and before not in _NO_BREAK_AFTER:
-            out.append("\u200b")
-        out.append(character)
-    return "".join(out)

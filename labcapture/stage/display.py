@@ -7,7 +7,6 @@ import ctypes.util
 import os
 import subprocess
 import sys
-from typing import Any
 
 from labcapture.core.errors import StageError
 
@@ -30,16 +29,22 @@ class Display:
     Raises
     ------
     StageError
-        A virtual display was wanted and cannot be had.
+        There is no such display, or a virtual one cannot be had.
     """
 
     def __init__(self, wanted: str, size: tuple[int, int]) -> None:
         self._server: subprocess.Popen[bytes] | None = None
-        self._connection: Any = None
+        self._connection: int | None = None
         if wanted not in {"auto", "virtual"}:
             os.environ["DISPLAY"] = wanted
         elif wanted == "virtual" or (sys.platform.startswith("linux") and not os.environ.get("DISPLAY")):
             os.environ["DISPLAY"] = self._start_virtual(size)
+        if self.name:
+            try:
+                self._connection = _connect(self.name)
+            except StageError:
+                self.close()
+                raise
 
     @property
     def name(self) -> str:
@@ -68,14 +73,7 @@ class Display:
             number = pipe.readline().strip()  # empty when Xvfb ends without a display
         if not number:
             raise StageError("Xvfb ended without a display", "stage.display", "See the log for its words.")
-        name = f":{number}"
-        xlib = ctypes.CDLL(ctypes.util.find_library("X11") or "libX11.so.6")
-        xlib.XOpenDisplay.restype = ctypes.c_void_p
-        self._connection = xlib.XOpenDisplay(name.encode())
-        if not self._connection:
-            self.close()
-            raise StageError("Xvfb lets nobody in", f"display {name}")
-        return name
+        return f":{number}"
 
     def close(self) -> None:
         """End the virtual display, if there is one."""
@@ -87,3 +85,13 @@ class Display:
                 self._server.kill()
                 self._server.wait()
             self._server = None
+
+
+def _connect(name: str) -> int:
+    """Open a connection to an X display that lasts as long as this process."""
+    xlib = ctypes.CDLL(ctypes.util.find_library("X11") or "libX11.so.6")
+    xlib.XOpenDisplay.restype = ctypes.c_void_p
+    connection = xlib.XOpenDisplay(name.encode())
+    if not connection:
+        raise StageError("no X display answers", f"display {name}", "Check DISPLAY, or 'display' in the rig file.")
+    return int(connection)
