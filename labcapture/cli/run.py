@@ -52,17 +52,19 @@ def run_session(
     )
     client = Client.spawn()
     try:
-        result = _headless(client, prepare, terminal) if headless else _windowed(client, prepare)
+        with terminal.status("opening the rig and the participant's screen"):
+            client.command(prepare, timeout=_PREPARE_S)
+        if headless or autopilot is not None:
+            client.command(Start())
+        result = _follow(client, terminal) if headless else _windowed(client)
     finally:
         _end(client)
     _tell(result, terminal)
     return result
 
 
-def _headless(client: Client, prepare: Prepare, terminal: Console) -> SessionResult:
-    with terminal.status("opening the rig and the participant's screen"):
-        client.command(prepare, timeout=_PREPARE_S)
-    client.command(Start())
+def _follow(client: Client, terminal: Console) -> SessionResult:
+    """Show how the session goes until it has ended."""
     alarms_told: set[tuple[str, str]] = set()
     with Live(console=terminal, refresh_per_second=4, transient=True) as live:
         while True:
@@ -82,14 +84,14 @@ def _headless(client: Client, prepare: Prepare, terminal: Console) -> SessionRes
                 client.command(Abort(reason="Ctrl-C in the terminal"))
 
 
-def _windowed(client: Client, prepare: Prepare) -> SessionResult:
+def _windowed(client: Client) -> SessionResult:
     from labcapture.console.app import main as window
 
-    window(client.connection, prepare, start=prepare.autopilot is not None)
-    snapshot = client.snapshot()
-    if snapshot.result is None:
-        raise EngineError("the window was closed before the session", mend="Attach again with 'labcapture'.")
-    return snapshot.result
+    window(client.connection)
+    result = client.snapshot().result
+    if result is None:
+        raise EngineError("the window was closed, the session goes on", mend="Attach again with 'labcapture'.")
+    return result
 
 
 def _end(client: Client) -> None:

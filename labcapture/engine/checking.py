@@ -49,10 +49,12 @@ def check(command: Prepare) -> Plan:
     rig = parse_yaml(rig_text, Rig, command.rig)
     protocol_text = read_text(Path(command.protocol))
     protocol = parse_yaml(protocol_text, Protocol, command.protocol)
+    if not protocol.speaks(command.language):
+        raise BadInput(f"has no texts in '{command.language}'", command.protocol, "Choose another --language.")
     stimuli = Path(command.stimuli) if command.stimuli else None
     listing = find_manifest(stimuli)
     manifest = load_manifest(listing)
-    films = find_films(manifest, stimuli or listing.parent / "stimuli", protocol.clips())
+    films = find_films(manifest, stimuli or listing.parent / "stimuli", protocol.clips)
     out = Path(command.out)
     check_out(out)
     return Plan(rig, rig_text, protocol, protocol_text, films, manifest, out)

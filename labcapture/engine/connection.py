@@ -8,10 +8,7 @@ from pathlib import Path
 
 import platformdirs
 import psutil
-import zmq
-import zmq.auth
 from pydantic import ValidationError
-from zmq.auth.thread import ThreadAuthenticator
 
 from labcapture.core.config import Model
 from labcapture.core.errors import EngineError
@@ -32,7 +29,7 @@ class Connection(Model):
 def runtime_folder() -> Path:
     """Return the user's folder for run-time files (mode 0700); ``LABCAPTURE_RUNTIME_DIR`` overrides it."""
     named = os.environ.get("LABCAPTURE_RUNTIME_DIR")
-    folder = Path(named) if named else platformdirs.user_runtime_path("labcapture", appauthor=False)
+    folder = Path(named) if named else platformdirs.user_state_path("labcapture", appauthor=False)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 
@@ -86,41 +83,3 @@ def _alive(connection: Connection) -> bool:
         return abs(process.create_time() - connection.started) < 2.0 and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
-
-
-class _OneClientKey:
-    """Lets in the holders of one key."""
-
-    def __init__(self, public: bytes) -> None:
-        self._public = public
-
-    def callback(self, domain: str, key: bytes) -> bool:
-        """Return whether ``key`` (Z85) may enter."""
-        return secrets.compare_digest(key, self._public)
-
-
-class Keys:
-    """Fresh CURVE keys of one engine, and the guard that admits only the client key.
-
-    Parameters
-    ----------
-    context
-        The ZeroMQ context whose CURVE sockets are guarded.
-    """
-
-    def __init__(self, context: zmq.Context[zmq.Socket[bytes]]) -> None:
-        self.server_public, self.server_secret = zmq.curve_keypair()
-        self.client_public, self.client_secret = zmq.curve_keypair()
-        self._guard = ThreadAuthenticator(context)
-        self._guard.start()
-        self._guard.configure_curve_callback(domain="*", credentials_provider=_OneClientKey(self.client_public))
-
-    def secure(self, socket: zmq.Socket[bytes]) -> None:
-        """Make ``socket`` a CURVE server; before it is bound."""
-        socket.curve_secretkey = self.server_secret
-        socket.curve_publickey = self.server_public
-        socket.curve_server = True
-
-    def close(self) -> None:
-        """Stop the guard."""
-        self._guard.stop()

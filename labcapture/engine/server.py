@@ -22,9 +22,10 @@ from pydantic import ValidationError
 
 from labcapture import __version__
 from labcapture.core.clock import lsl_time
+from labcapture.core.curve import Guard
 from labcapture.core.errors import EngineError, LabcaptureError
 from labcapture.engine import connection as connections
-from labcapture.engine.connection import Connection, Keys
+from labcapture.engine.connection import Connection
 from labcapture.engine.messages import (
     Abort,
     Command,
@@ -57,7 +58,7 @@ class Server:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._keys = Keys(self._context)
+        self._guard = Guard(self._context)
         self._commands = self._bind(zmq.ROUTER)
         self._snapshots = self._bind(zmq.XPUB)  # tells whether anyone listens
         self._session: Session | None = None
@@ -97,7 +98,7 @@ class Server:
             if self._session is not None:  # only after an error of our own: save what there is
                 self._session.close("the engine failed")
             self._beside.shutdown()
-            self._keys.close()
+            self._guard.close()
             self._context.destroy(linger=500)
 
     # Commands ---------------------------------------------------------------------------------------------------------
@@ -203,7 +204,10 @@ class Server:
             return
         if self._ending:
             self._session.abort("the engine was told to end")
-        self._session.tick()
+        try:
+            self._session.tick()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the session is closed in order and says so
+            self._session.fail(error)
         if self._session.over:
             self._state = EngineState.CLOSING
             self._work = self._beside.submit(self._session.close), self._closed
@@ -247,7 +251,7 @@ class Server:
 
     def _bind(self, kind: int) -> zmq.Socket[bytes]:
         socket: zmq.Socket[bytes] = self._context.socket(kind)
-        self._keys.secure(socket)
+        self._guard.secure(socket)
         socket.bind("tcp://127.0.0.1:*")
         return socket
 
@@ -257,9 +261,9 @@ class Server:
             started=self._process.create_time(),
             commands=self._commands.getsockopt_string(zmq.LAST_ENDPOINT),
             snapshots=self._snapshots.getsockopt_string(zmq.LAST_ENDPOINT),
-            server_public=self._keys.server_public.decode(),
-            client_public=self._keys.client_public.decode(),
-            client_secret=self._keys.client_secret.decode(),
+            server_public=self._guard.server.public.decode(),
+            client_public=self._guard.client.public.decode(),
+            client_secret=self._guard.client.secret.decode(),
         )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 import time
 from collections import deque
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import zmq
 
@@ -15,11 +16,13 @@ from labcapture.engine.health import DiskForecast
 from labcapture.engine.messages import EngineState, MarkerView, Prepare, SessionResult, StepView
 from labcapture.engine.opening import Opened
 from labcapture.protocol import runner as runs
-from labcapture.protocol.model import Movie
+from labcapture.protocol.model import Form, Movie
+from labcapture.recording.quality import TrialVerdict
 from labcapture.stage import messages as stage
 
 _POST_ROLL_S = 0.25  # pictures go on so long after a trial's last step, to hold the frame that shows its end
 _STAGE_SILENT_S = 3.0
+_FINISH_S = 30.0
 _MARKERS_SHOWN = 40
 
 
@@ -34,6 +37,7 @@ class Session:
         self._log = opened.log
         lengths = {clip: self._plan.manifest.clip(clip).duration_s for clip in self._plan.films}
         self._runner = runs.Runner(self._plan.protocol, lengths)
+        self._reports = {s.id: s.about for s in self._plan.protocol.steps if isinstance(s, Form) and s.about}
         self._started: float | None = None
         self._step_started: float | None = None
         self._stage_heard = time.monotonic()
@@ -97,11 +101,24 @@ class Session:
         return self._opened.stage.socket
 
     def tick(self) -> None:
-        """Take in what the stage said, look after the devices, raise and clear alarms. Some 50 times a second."""
+        """Take in what the stage said, look after the devices, raise and clear alarms. Some 50 times a second.
+
+        Raises
+        ------
+        LabcaptureError
+            The stage sent or took nothing sensible.
+        """
         for message in self._opened.stage.receive():
             self._stage_heard = time.monotonic()
             self._hear(message)
         self._watch()
+
+    def fail(self, error: BaseException) -> None:
+        """End the session in order because of ``error``."""
+        self._log.error("the engine failed", exc_info=error)
+        self._error = self._error or f"{type(error).__name__}: {error}"
+        self._completed = False
+        self.over = True
 
     def _hear(self, message: stage.FromStage) -> None:
         if isinstance(message, stage.Marker):
@@ -109,7 +126,10 @@ class Session:
         elif isinstance(message, stage.Flips):
             self._recorder.flips(message.step, self._runner.view().trial or "", message.rows)
         elif isinstance(message, stage.Answer):
-            self._recorder.answer(**message.model_dump(exclude={"type"}))
+            report = self._reports.get(message.step)
+            trial = next((s.trial for s in self._runner.view().steps if s.id == report and s.trial), "")
+            facts = message.model_dump(exclude={"type"})
+            self._recorder.answer(**facts, trial=trial, self_report=report is not None)
         elif isinstance(message, stage.Done):
             self._log.info("step ended", **message.model_dump(exclude={"type"}))
             if message.outcome == "failed":
@@ -196,12 +216,16 @@ class Session:
     def close(self, error: str = "") -> SessionResult:
         """Stop everything in order and finish the files; returns how the session ended."""
         self._error = self._error or error
-        self._recorder.wait_trials(_POST_ROLL_S + 30.0)  # the last trial still takes in its post-roll
+        if self._runner.view().trial is None:
+            self._recorder.wait_trials(_FINISH_S)  # the last trial still takes in its post-roll
         self._opened.release()
         self._log.info("closing", completed=self._completed, error=self._error)
         self._log.close()  # before the recorder takes its checksum
         summary = self._recorder.close(completed=self._completed, error=self._error)
-        return self._result(summary)
+        return SessionResult(
+            folder=str(self._opened.folder),
+            **{name: summary[name] for name in SessionResult.model_fields if name in summary},
+        )
 
     # Telling ----------------------------------------------------------------------------------------------------------
 
@@ -222,7 +246,7 @@ class Session:
             "folder": str(self._opened.folder),
             "trial": run.trial,
             "step": run.index,
-            "steps": tuple(self._step_view(step) for step in run.steps),
+            "steps": tuple(_step_view(step, status.verdicts) for step in run.steps),
             "elapsed_s": now - self._started if self._started else 0.0,
             "step_elapsed_s": step_elapsed,
             "remaining_s": self._runner.remaining_s(step_elapsed),
@@ -240,17 +264,21 @@ class Session:
             "preview": self._opened.previewer.board.layout,
         }
 
-    def _step_view(self, step: runs.StepStatus) -> StepView:
-        verdict = self._verdicts.get(step.trial or "")
-        return StepView(
-            id=step.id,
-            kind=step.kind,
-            title=step.title,
-            state=step.state,
-            trial=step.trial,
-            verdict=verdict,
-            reason=step.reason,
-        )
+
+def _step_view(step: runs.StepStatus, verdicts: Mapping[str, TrialVerdict]) -> StepView:
+    judged = verdicts.get(step.trial) if step.trial else None
+    verdict: Literal["annotatable", "not annotatable"] | None = None
+    if judged is not None:
+        verdict = "annotatable" if judged.annotatable else "not annotatable"
+    return StepView(
+        id=step.id,
+        kind=step.kind,
+        title=step.title,
+        state=step.state,
+        trial=step.trial,
+        verdict=verdict,
+        reason="; ".join(filter(None, [step.reason, *(judged.reasons if judged else ())])),
+    )
 
 
 def naming(command: Prepare) -> dict[str, Any]:

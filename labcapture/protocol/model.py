@@ -89,6 +89,9 @@ class Form(_Step):
     """Questions that the participant answers one after the other."""
 
     kind: Literal["form"]
+    about: str | None = Field(
+        default=None, description="id of the movie step that it reports on: its answers are the clip's self-report"
+    )
     questions: tuple[Question, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -112,6 +115,10 @@ class Protocol(Model):
     @model_validator(mode="after")
     def _distinct(self) -> Protocol:
         _no_twins([step.id for step in self.steps], "steps")
+        films = {step.id for step in self.steps if isinstance(step, Movie)}
+        for step in self.steps:
+            if isinstance(step, Form) and step.about is not None and step.about not in films:
+                raise ValueError(f"form '{step.id}' is about '{step.about}', which is no movie step")
         return self
 
     @property
