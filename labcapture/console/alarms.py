@@ -6,6 +6,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QVBoxLayout, QWidget
 
 from labcapture.console import text
 from labcapture.console.parts import Elided, label
+from labcapture.core.errors import LabcaptureError
 from labcapture.engine.messages import Alarm, Snapshot
 
 _SHOWN = 2  # more would push the pictures off a small screen; the rest are counted
@@ -36,6 +37,16 @@ class AlarmBanner(QWidget):
         self.setVisible(bool(alarms))
         self.setAccessibleDescription(" ".join(f"{alarm.cause}. {alarm.remedy}" for alarm in alarms))
 
+    def show_lost(self, error: LabcaptureError) -> None:
+        """Say that the engine cannot be reached, and that this alone loses nothing."""
+        for row in self._rows:
+            row.setVisible(row is self._rows[0])
+        self._rows[0].say(
+            error.what[:1].upper() + error.what[1:], f"{error.mend} What it recorded is on disk.".strip(), error.where
+        )
+        self.setAccessibleDescription(str(error))
+        self.show()
+
     def texts(self) -> list[str]:
         """Return what the banner says, row by row."""
         return [row.text() for row in self._rows if not row.isHidden()]
@@ -56,9 +67,15 @@ class _Row(QFrame):
         row.addWidget(self._since)
 
     def show_alarm(self, alarm: Alarm, now: float, more: int) -> None:
-        self._cause.say(f"{alarm.source}: {alarm.cause}" if alarm.source else alarm.cause)
-        self._remedy.say(alarm.remedy)
-        self._since.setText(f"for {text.clock(now - alarm.time)}" + (f"   +{more} more" if more else ""))
+        cause = f"{alarm.source}: {alarm.cause}" if alarm.source else alarm.cause
+        since = f"for {text.clock(now - alarm.time)}" + (f"   +{more} more" if more else "")
+        self.say(cause, alarm.remedy, "", since)
+
+    def say(self, cause: str, remedy: str, where: str, since: str = "") -> None:
+        self._cause.say(cause)
+        self._remedy.say(remedy)
+        self._since.setText(since)
+        self.setToolTip(where)
 
     def text(self) -> str:
         return f"{self._cause.text()} {self._remedy.text()} {self._since.text()}"

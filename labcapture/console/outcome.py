@@ -41,10 +41,13 @@ class OutcomeView(QWidget):
         for grid in (self._trials, self._counts):
             grid.setHorizontalSpacing(28)
             grid.setVerticalSpacing(6)
-        again = KeyButton(theme, "New session", "")
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        again = KeyButton(self._theme, "New session", "")
         again.setProperty("prime", "true")
         again.clicked.connect(self.left)
-        open_folder = KeyButton(theme, "Open folder", "")
+        open_folder = KeyButton(self._theme, "Open folder", "")
         open_folder.clicked.connect(self._open_folder)
 
         frame, column = panel("Session closed")
@@ -68,14 +71,18 @@ class OutcomeView(QWidget):
         row.addWidget(open_folder)
         row.addWidget(again)
         column.addLayout(row)
-        frame.setMaximumWidth(1600)
+        column.setSizeConstraint(QVBoxLayout.SizeConstraint.SetMinimumSize)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
         scroll.setWidget(frame)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(scroll)
+        centre = QHBoxLayout()
+        centre.addStretch(1)
+        centre.addWidget(scroll, 8)
+        centre.addStretch(1)
+        layout.addLayout(centre)
 
     def show_result(self, result: SessionResult) -> None:
         """Show ``result``."""
@@ -119,6 +126,7 @@ def _fill(grid: QGridLayout, headings: tuple[str, ...], rows: Sequence[tuple[str
         old = _widget(grid, 0)
         if old is not None:
             grid.removeWidget(old)
+            old.hide()
             old.deleteLater()
     if not rows:
         return

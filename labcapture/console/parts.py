@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QEvent, QRectF, QSize, Qt
+from collections.abc import Sequence
+
+from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QKeyEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import (
+    QComboBox,
     QFrame,
     QLabel,
     QPushButton,
@@ -89,6 +92,25 @@ class Figure(QWidget):
     def text(self) -> str:
         """Return what is shown."""
         return self._value.text()
+
+
+class Choice(QComboBox):
+    """A box to choose from or to write into, with a plain arrow."""
+
+    def __init__(self, theme: Theme, offers: Sequence[str]) -> None:
+        super().__init__()
+        self._colour = QColor(theme.muted)
+        self.setEditable(True)
+        self.addItems(list(offers))
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        """Draw the arrow, which a style sheet can only take from a file."""
+        super().paintEvent(event)
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(QPen(self._colour, self.height() / 22))
+        x, y, size = self.width() - self.height() * 0.5, self.height() * 0.46, self.height() * 0.12
+        painter.drawPolyline([QPointF(x - size, y), QPointF(x, y + size), QPointF(x + size, y)])
 
 
 class KeyButton(QPushButton):

@@ -38,7 +38,7 @@ class Previews(QWidget):
         self._ticks = 0
         self.pictures: list[PictureView] = []
         self.traces: list[TraceView] = []
-        self._empty = label("Pictures and signals appear when the rig is open.", "caption")
+        self._empty = label("no pictures and no signals now", "caption")
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._picture_row = QHBoxLayout()
         self._picture_row.setSpacing(8)

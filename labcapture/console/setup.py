@@ -7,20 +7,19 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QIntValidator
 from PySide6.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QFileDialog,
     QGridLayout,
     QHBoxLayout,
     QLineEdit,
     QPushButton,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
-from labcapture.console.parts import KeyButton, label, panel
+from labcapture.console.parts import Choice, KeyButton, label, panel
 from labcapture.console.theme import Theme
 from labcapture.core.errors import BadInput, LabcaptureError
 from labcapture.engine.messages import Prepare
@@ -40,17 +39,16 @@ class SetupForm(QWidget):
         self.participant = QLineEdit()
         self.participant.setPlaceholderText("pseudonym, never a name")
         self.session = QLineEdit("1")
-        self.protocol = _file_box(Path("protocols"))
-        self.rig = _file_box(Path("rigs"))
+        self.protocol = Choice(theme, _yaml_in("protocols"))
+        self.rig = Choice(theme, _yaml_in("rigs"))
         self.out = QLineEdit(str(Path.cwd() / "sessions"))
         self.stimuli = QLineEdit()
         self.stimuli.setPlaceholderText("where the protocol's clips lie; empty for none")
-        self.language = QComboBox()
-        self.language.setEditable(True)
-        self.language.addItems(LANGUAGES)
+        self.language = Choice(theme, LANGUAGES)
         self.autopilot = QCheckBox("answer for the participant, seed")
-        self.seed = QSpinBox()
-        self.seed.setRange(0, 2**31 - 1)
+        self.seed = QLineEdit("0")
+        self.seed.setValidator(QIntValidator(0, 2**31 - 1))
+        self.seed.setMaximumWidth(160)
         self.seed.setEnabled(False)
         self.autopilot.toggled.connect(self.seed.setEnabled)
         self.prepare = KeyButton(theme, "Prepare", "Return")
@@ -97,7 +95,6 @@ class SetupForm(QWidget):
         pilot.addWidget(self.seed)
         pilot.addStretch()
         self.seed.setAccessibleName("Autopilot seed")
-        self.seed.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
         form.addWidget(label("Autopilot"), len(rows), 0, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         form.addLayout(pilot, len(rows), 1)
         frame, column = panel("New session")
@@ -109,7 +106,6 @@ class SetupForm(QWidget):
         row.addStretch()
         row.addWidget(self.prepare)
         column.addLayout(row)
-        frame.setMaximumWidth(980)
         layout = QVBoxLayout(self)
         layout.addStretch()
         centre = QHBoxLayout()
@@ -135,7 +131,7 @@ class SetupForm(QWidget):
         seed = values.get("autopilot")
         if seed is not None:
             self.autopilot.setChecked(True)
-            self.seed.setValue(int(seed))
+            self.seed.setText(str(seed))
 
     def show_refusal(self, error: LabcaptureError) -> None:
         """Show why the session could not be prepared."""
@@ -169,7 +165,7 @@ class SetupForm(QWidget):
                 session=self.session.text().strip(),
                 out=_absolute(self.out.text().strip()),
                 stimuli=_absolute(stimuli) if stimuli else None,
-                autopilot=self.seed.value() if self.autopilot.isChecked() else None,
+                autopilot=int(self.seed.text() or 0) if self.autopilot.isChecked() else None,
                 language=self.language.currentText().strip() or "en",
             )
         except LabcaptureError as error:
@@ -179,13 +175,13 @@ class SetupForm(QWidget):
         self.set_busy(True)
         self.wanted.emit(command)
 
-    def _browsed(self, field: QLineEdit | QComboBox, name: str, *, folder: bool) -> QHBoxLayout:
+    def _browsed(self, field: QLineEdit | Choice, name: str, *, folder: bool) -> QHBoxLayout:
         """Return ``field`` with a button that looks for a file or folder."""
         button = QPushButton("…")
         button.setAccessibleName(f"Browse: {name}")
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        current = field.currentText if isinstance(field, QComboBox) else field.text
-        take = field.setEditText if isinstance(field, QComboBox) else field.setText
+        current = field.currentText if isinstance(field, Choice) else field.text
+        take = field.setEditText if isinstance(field, Choice) else field.setText
 
         def browse() -> None:
             dialog = QFileDialog(self, name, current())
@@ -204,12 +200,8 @@ class SetupForm(QWidget):
         return row
 
 
-def _file_box(folder: Path) -> QComboBox:
-    """Return a box that offers the YAML files of ``folder``, and takes any other path."""
-    box = QComboBox()
-    box.setEditable(True)
-    box.addItems([str(path) for path in sorted(folder.glob("*.yaml"))])
-    return box
+def _yaml_in(folder: str) -> list[str]:
+    return [str(path) for path in sorted(Path(folder).glob("*.yaml"))]
 
 
 def _absolute(path: str) -> str:

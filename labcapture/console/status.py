@@ -55,7 +55,7 @@ class StatusHead(QFrame):
         row.addLayout(words, 1)
         row.addWidget(self._time, 1)
         row.addWidget(self.simulated)
-        self._say("NO ENGINE", "looking for it", "none")
+        self._say("STARTING", "looking for the engine", "quiet")
         self.simulated.hide()
         self._time.hide()
 
@@ -68,15 +68,16 @@ class StatusHead(QFrame):
         in_session = snapshot.state is not EngineState.IDLE
         running = snapshot.state in {EngineState.RUNNING, EngineState.PAUSED}
         self._time.setVisible(in_session)
-        self.elapsed.say(text.clock(snapshot.elapsed_s) if in_session else text.NOTHING)
+        self.elapsed.say(text.clock(snapshot.elapsed_s) if running else text.NOTHING)
         self.in_step.say(text.clock(snapshot.step_elapsed_s) if running else text.NOTHING)
         self.remaining.say(text.clock(snapshot.remaining_s) if in_session else text.NOTHING)
         self.following.say(text.next_step(snapshot))
         self.simulated.setVisible(snapshot.simulated)
 
     def show_lost(self, error: LabcaptureError) -> None:
-        """Say that the engine cannot be reached; what was known of the session stays readable."""
-        self._say("NO ENGINE", str(error), "alarm")
+        """Say that the engine cannot be reached; whose session it was stays readable, its time would deceive."""
+        self._say("NO ENGINE", error.what, "alarm")
+        self._time.hide()
 
     def _say(self, word: str, detail: str, tone: text.Tone) -> None:
         if word != self.state.text():

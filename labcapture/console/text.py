@@ -12,7 +12,7 @@ NOTHING = "–"
 
 _STATES: dict[EngineState, tuple[str, str, Tone]] = {
     EngineState.IDLE: ("IDLE", "no session is open", "quiet"),
-    EngineState.PREPARING: ("PREPARING", "opening the rig and the participant's screen", "quiet"),
+    EngineState.PREPARING: ("PREPARING", "opening rig and screen", "quiet"),
     EngineState.READY: ("READY", "Space starts the session", "ready"),
     EngineState.CLOSING: ("CLOSING", "checking what was written", "quiet"),
 }

@@ -144,10 +144,11 @@ def style_sheet(theme: Theme, scale: float) -> str:
     QPushButton[prime="true"]:enabled {{ background: {theme.accent}; color: {theme.on_accent};
         border-color: {theme.accent}; }}
     QPushButton[prime="true"]:focus {{ border: 1px solid {theme.text}; }}
-    QLineEdit, QComboBox, QSpinBox {{ background: {theme.raised}; color: {theme.text}; border: 1px solid {theme.line};
+    QLineEdit, QComboBox {{ background: {theme.raised}; color: {theme.text}; border: 1px solid {theme.line};
         border-radius: {px(5)}; padding: {px(6)} {px(8)}; font-size: {px(15)}; }}
-    QLineEdit:focus, QComboBox:focus, QSpinBox:focus {{ border-color: {theme.accent}; }}
-    QLineEdit:disabled, QSpinBox:disabled {{ color: {theme.muted}; background: {theme.panel}; }}
+    QLineEdit:focus, QComboBox:focus {{ border-color: {theme.accent}; }}
+    QLineEdit:disabled {{ color: {theme.muted}; background: {theme.panel}; }}
+    QComboBox::drop-down {{ border: none; width: {px(30)}; }}
     QCheckBox {{ spacing: {px(8)}; font-size: {px(15)}; }}
     QCheckBox::indicator {{ width: {px(16)}; height: {px(16)}; border: 1px solid {theme.muted};
         border-radius: {px(4)}; background: {theme.raised}; }}

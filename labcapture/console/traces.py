@@ -20,7 +20,7 @@ from labcapture.engine.messages import MarkerView, TraceSlot
 
 SECONDS = 30.0
 FULL_SCALE = 32768.0  # of int16 samples
-_COLUMNS = 600  # finer than the plot's pixels on a small window, and cheap to draw
+_COLUMNS = 2000  # of a plot, at most: no finer than the voice's buckets
 _LEVEL_S = 0.3
 _CLIPPING_DB = -1.0
 _FLOOR_DB = -60.0
@@ -38,18 +38,18 @@ def level_db(peak: float) -> float:
 
 
 def columns(
-    times: NDArray[np.float64], values: NDArray[np.float64], now: float
+    times: NDArray[np.float64], values: NDArray[np.float64], now: float, number: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Reduce extremes (n, 2) to one vertical stroke per column of the plot.
+    """Reduce extremes (n, 2) to one vertical stroke for each of ``number`` columns of the plot.
 
     Columns are pinned to the clock, so that a peak keeps its place while the trace moves on.
 
     Returns
     -------
     x, y
-        End points of the strokes, two by two: seconds before ``now``, values.
+        End points of the strokes, two by two, to be joined: seconds before ``now``, values.
     """
-    width = SECONDS / _COLUMNS
+    width = SECONDS / number
     recent = times > now - SECONDS
     times, values = times[recent], values[recent]
     if not len(times):
@@ -118,6 +118,10 @@ class TraceView(QWidget):
             self._beside.setFixedWidth(round(76 * scale))
         self.markers.set_font(font)
 
+    def _columns(self) -> int:
+        """Return how many columns the plot can show."""
+        return min(_COLUMNS, max(100, int(self.plot.getViewBox().width())))
+
     def _set_range(self, low: float, high: float) -> None:
         """Set the vertical range where it changed: drawing an axis anew is what costs."""
         if (low, high) != self._range:
@@ -131,7 +135,7 @@ class VoiceView(TraceView):
 
     def __init__(self, theme: Theme, slot: TraceSlot) -> None:
         super().__init__(theme, slot)
-        self._curve = pg.PlotCurveItem(pen=pg.mkPen(theme.accent, width=1), connect="pairs", skipFiniteCheck=True)
+        self._curve = pg.PlotCurveItem(pen=pg.mkPen(theme.accent, width=1), skipFiniteCheck=True)
         self.plot.addItem(self._curve)
         self.plot.hideAxis("bottom")
         self.plot.showAxis("left")
@@ -143,7 +147,7 @@ class VoiceView(TraceView):
 
     def show_values(self, times: NDArray[np.float64], values: NDArray[np.float64], now: float) -> None:
         """Draw the envelope, at a scale that fits the loudest of the last half minute."""
-        x, y = columns(times, values, now)
+        x, y = columns(times, values, now, self._columns())
         self._curve.setData(x, y)
         recent = values[times > now - _LEVEL_S]
         self.meter.show_level(level_db(float(np.abs(recent).max())) if len(recent) else -math.inf)
@@ -175,7 +179,7 @@ class SignalView(TraceView):
         recent = (times > now - SECONDS) & np.isfinite(values).all(axis=1)
         times, values = times[recent], values[recent]
         for i, curve in enumerate(self._curves):
-            curve.setData(*columns(times, np.repeat(values[:, i : i + 1], 2, axis=1), now))
+            curve.setData(*columns(times, np.repeat(values[:, i : i + 1], 2, axis=1), now, self._columns()))
         if not len(times):
             self.value.say("no data")
             return

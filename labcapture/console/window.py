@@ -8,7 +8,7 @@ from typing import Any
 
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtGui import QCloseEvent, QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGraphicsOpacityEffect, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from labcapture.console import dialogs
 from labcapture.console.alarms import AlarmBanner
@@ -55,6 +55,7 @@ class ConsoleWindow(QMainWindow):
         self._state: EngineState | None = None
         self._left_result: str | None = None
         self._leaving = False
+        self._lost = False
         self._question: dialogs.Question | None = None
         self.head = StatusHead()
         self.banner = AlarmBanner()
@@ -101,8 +102,9 @@ class ConsoleWindow(QMainWindow):
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Follow the engine."""
+        if self._lost:
+            self._set_lost(False)
         self._state = snapshot.state
-        self.restart.hide()
         self.head.show_snapshot(snapshot)
         self.banner.show_snapshot(snapshot)
         self.controls.setVisible(snapshot.state is not EngineState.IDLE)
@@ -124,11 +126,11 @@ class ConsoleWindow(QMainWindow):
     def show_lost(self, error: LabcaptureError) -> None:
         """Say that the engine is gone; the last pictures and figures would only deceive."""
         self._state = None
+        self._set_lost(True)
         self.head.show_lost(error)
+        self.banner.show_lost(error)
         self.previews.close_memory()
         self.controls.show_state(None)
-        self.form.set_busy(False)
-        self.restart.show()
 
     def show_done(self, command: Command, result: Mapping[str, Any]) -> None:
         """Confirm what leaves no other trace on the screen."""
@@ -141,6 +143,12 @@ class ConsoleWindow(QMainWindow):
             self.form.show_refusal(error)
         else:
             self._say(str(error))
+
+    def _set_lost(self, lost: bool) -> None:
+        self._lost = lost
+        self._dim.setEnabled(lost)
+        self.form.set_busy(lost)
+        self.restart.setVisible(lost)
 
     def _say(self, words: str) -> None:
         self.controls.say(words)
@@ -220,6 +228,10 @@ class ConsoleWindow(QMainWindow):
             frame, column = panel(heading)
             column.addWidget(content)
             side.addWidget(frame, stretch)
+        self._dim = QGraphicsOpacityEffect(self._side)  # figures of an engine that is gone
+        self._dim.setOpacity(0.35)
+        self._dim.setEnabled(False)
+        self._side.setGraphicsEffect(self._dim)
         view = QWidget()
         row = QHBoxLayout(view)
         row.setContentsMargins(0, 0, 0, 0)
