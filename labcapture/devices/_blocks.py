@@ -20,7 +20,8 @@ from labcapture.core.chunks import AudioBlock, Cause, Gap
 SILENT_S = 2.0
 SETTLE_S = 0.5  # after trouble a backlog comes in a burst; the count can be checked when it is through
 BEFORE_S = 10.0
-FINDABLE_S = 0.010  # less cannot be told from the jitter of a busy machine
+FINDABLE_S = 0.005  # by capture times; less cannot be told from their jitter
+FINDABLE_BLOCKS = 2  # by arrival times: these wander by a whole block against the sound system's own period
 AHEAD_S = 0.001  # rounding and drift between the sound card and the host within one block
 STALE_S = 10.0
 
@@ -111,19 +112,19 @@ class SampleCounter:
         self._rate = rate_hz
         self._next = 0
         self._last_arrival = start
-        self._flows = False
+        self._block_frames = 0
         self._before: deque[tuple[float, float, float]] = deque()  # arrival, lateness by arrival and by capture time
         self._held: list[Block] = []
         self._cause = Cause.DISCONNECT
-        self._quiet_since: float | None = None
+        self._told = False
 
     def add(self, block: Block) -> Sequence[AudioBlock | Gap]:
         """Take the next block; return what can go out now."""
         out: list[AudioBlock | Gap] = []
         last = self._held[-1].arrival_time if self._held else self._last_arrival
         # What was lost before the first block was never part of the count.
-        trouble = self._flows and (block.overflow or block.arrival_time - last > SILENT_S)
-        self._flows = True
+        trouble = self._block_frames and (block.overflow or block.arrival_time - last > SILENT_S)
+        self._block_frames = len(block.samples)
         if block.refused:
             out += self._release()
             note = "the block queue was full; counted"
@@ -142,16 +143,16 @@ class SampleCounter:
             out.append(self._number(block))
         if not self._held:
             self._last_arrival = block.arrival_time
-        self._quiet_since = None
+        self._told = False
         return out
 
     def tick(self, now: float) -> Sequence[AudioBlock | Gap]:
         """Look at the clock when no block came; return an open gap (count 0) once it has been silent for `SILENT_S`."""
         last = self._held[-1].arrival_time if self._held else self._last_arrival
-        if self._quiet_since is not None or now - last <= SILENT_S:
+        if self._told or now - last <= SILENT_S:
             return ()
         out = self._release()
-        self._quiet_since = last
+        self._told = True
         note = "fell silent; another row tells what was missing when it came back or ended"
         return [*out, Gap(self._stream, Cause.DISCONNECT, self._next, self._next - 1, 0, last, math.nan, note)]
 
@@ -173,12 +174,12 @@ class SampleCounter:
         for block in held:
             late.append(self._lateness(block, at))
             at += len(block.samples)
-        missing, how = self._missing(late)
+        missing, sure, how = self._missing(late)
         event = "overflow reported" if self._cause is Cause.HOST_OVERFLOW else "fell silent"
-        if missing < FINDABLE_S:
-            missing, how = 0.0, f"less than {FINDABLE_S * 1000:.0f} ms is missing, by {how}"
+        if missing < sure:
+            missing, how = 0.0, f"less than {sure * 1000:.0f} ms is missing, by {how}"
         else:
-            how = f"counted by {how}"
+            how = f"counted by {how}, ± {sure * 1000:.0f} ms"
         out: list[AudioBlock | Gap] = [
             self._gap(self._cause, round(missing * self._rate), held[0].arrival_time, f"{event}; {how}")
         ]
@@ -187,18 +188,19 @@ class SampleCounter:
             self._last_arrival = block.arrival_time
         return out
 
-    def _missing(self, after: list[tuple[float, float]]) -> tuple[float, str]:
-        """Return (seconds missing, by which time it was found) from the lateness of the blocks after the trouble."""
+    def _missing(self, after: list[tuple[float, float]]) -> tuple[float, float, str]:
+        """Return (seconds missing, ± seconds, by which time) from the lateness of the blocks after the trouble."""
         # Minima over equal stretches: the smallest of many blocks is smaller than the smallest of few.
         stretch = [int(arrival / SETTLE_S) for arrival, _, _ in self._before]
-        for column, how in ((2, "capture times"), (1, "arrival times")):
+        wander = FINDABLE_BLOCKS * self._block_frames / self._rate
+        for column, sure, how in ((2, FINDABLE_S, "capture times"), (1, wander, "arrival times")):
             smallest: dict[int, float] = {}
             for key, record in zip(stretch, self._before, strict=True):
                 if math.isfinite(record[column]):
                     smallest[key] = min(record[column], smallest.get(key, math.inf))
             now = [late[column - 1] for late in after if math.isfinite(late[column - 1])]
             if smallest and now:
-                return min(now) - float(np.median(list(smallest.values()))), how
+                return min(now) - float(np.median(list(smallest.values()))), sure, how
         raise AssertionError("arrival times are always there, and trouble is only seen after a block")
 
     def _lateness(self, block: Block, first: int) -> tuple[float, float]:

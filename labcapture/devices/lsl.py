@@ -224,6 +224,8 @@ class LslStream:
                 for chunk in flow.take(self._shape(values), stamps, arrival, self._segment):
                     emit(chunk)
         except LostError:
+            for gap in flow.lost():
+                emit(gap)
             mend = "Its outlet has no source_id, by which it could be found again."
             raise DeviceError("the LSL stream is gone", self._config.name, mend) from None
         finally:
@@ -321,6 +323,12 @@ class _Flow:
 
     def _gap(self, count: int, stop: float, note: str) -> Gap:
         return Gap(self._stream, Cause.DISCONNECT, -1, -1, count, self._last_arrival, stop, note)
+
+    def lost(self) -> Iterator[Gap]:
+        """Tell that the outlet is gone for good."""
+        if not self._told:
+            self._told = True
+            yield self._gap(0, math.nan, "the outlet is gone, and cannot be found again")
 
     def finish(self, now: float) -> Iterator[Gap]:
         """End at LSL time ``now``."""

@@ -32,7 +32,7 @@ PUSH_S = 0.04
 
 
 class EdaFault(Model):
-    """A mishap of the simulated sensor, in time since the outlet began."""
+    """A mishap of the simulated sensor, in time since someone first listened to it."""
 
     kind: Literal["silent", "restart"] = Field(
         description="silent: connected, but no samples come; restart: the outlet vanishes and comes back"
@@ -161,7 +161,7 @@ def run(settings: SimulatedEda, source_id: str) -> None:
     """Push samples in real time for ever, with the mishaps of ``settings``."""
     skin, stage = Skin(settings), _Stage(settings.responds_to)
     outlet: pylsl.StreamOutlet | None = make_outlet(settings, source_id)
-    start, done = lsl_time(), 0
+    start, done, heard = lsl_time(), 0, np.inf
     while True:
         time.sleep(PUSH_S)
         for stamp in stage.take():
@@ -172,10 +172,12 @@ def run(settings: SimulatedEda, source_id: str) -> None:
         index = np.arange(done, due)
         data = np.column_stack([skin.read(due - done), index]).astype(np.float32)
         t = index / settings.rate_hz
+        if heard == np.inf and outlet is not None and outlet.have_consumers():
+            heard = t[-1]
         lost = np.zeros(len(t), bool)
         for fault in settings.faults:
-            lost |= (t >= fault.at_s) & (t < fault.at_s + fault.seconds)
-        if _vanished(settings, t[-1]):
+            lost |= (t - heard >= fault.at_s) & (t - heard < fault.at_s + fault.seconds)
+        if _vanished(settings, t[-1] - heard):
             outlet = None  # the last reference: liblsl closes it
         elif outlet is None:
             outlet = make_outlet(settings, source_id)
@@ -184,8 +186,8 @@ def run(settings: SimulatedEda, source_id: str) -> None:
         done = due
 
 
-def _vanished(settings: SimulatedEda, t: float) -> bool:
-    return any(f.kind == "restart" and f.at_s <= t < f.at_s + f.seconds for f in settings.faults)
+def _vanished(settings: SimulatedEda, heard_for: float) -> bool:
+    return any(f.kind == "restart" and f.at_s <= heard_for < f.at_s + f.seconds for f in settings.faults)
 
 
 def main() -> int:

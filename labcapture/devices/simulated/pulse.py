@@ -23,6 +23,7 @@ from labcapture.devices.simulated.leash import Leashed
 
 SINK = "voice"
 START_S = 15.0
+LONGEST = 70  # the path of a socket may have 107 bytes
 _PLUGIN_FOLDERS = ("/usr/lib", "/usr/lib64", "/usr/local/lib")
 _environ = threading.RLock()
 
@@ -76,7 +77,9 @@ class PulseServer:
         lacking = missing()
         if lacking:
             raise DeviceError(f"a simulated sound input needs {lacking}", "pulseaudio", "Install it.")
-        self._folder = folder = Path(tempfile.mkdtemp(prefix="labcapture-pulse-"))  # 0700: for this user alone
+        base = tempfile.gettempdir()
+        short = base if len(base) < LONGEST else "/tmp"  # noqa: S108 - a new folder in it, 0700: for this user alone
+        self._folder = folder = Path(tempfile.mkdtemp(prefix="labcapture-pulse-", dir=short))
         (folder / "server.pa").write_text(
             f"load-module module-null-sink sink_name={SINK} format=s16le rate={self.rate_hz}"
             f" channels={self.channels} norewinds=1\n"

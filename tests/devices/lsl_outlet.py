@@ -1,0 +1,46 @@
+"""An LSL outlet in a process of its own, for tests: ``python lsl_outlet.py SOURCE_ID RATE_HZ CHANNELS``.
+
+Channel 0 counts the samples, channel 1 repeats the stamp, channel 2 is this machine's true monotonic time, asked of the
+kernel itself, so that a library that lends this process another clock has no say in it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+import time
+
+import numpy as np
+import pylsl
+
+_SYS_CLOCK_GETTIME = 228  # x86-64
+_CLOCK_MONOTONIC = 1
+
+
+def kernel_time() -> float:
+    """Return CLOCK_MONOTONIC in seconds, NaN where the system call has another number."""
+    if not sys.platform.startswith("linux") or ctypes.sizeof(ctypes.c_void_p) != 8:
+        return float("nan")
+    spec = (ctypes.c_long * 2)()
+    ctypes.CDLL(None).syscall(_SYS_CLOCK_GETTIME, _CLOCK_MONOTONIC, spec)
+    return spec[0] + spec[1] * 1e-9
+
+
+def main(source_id: str, rate_hz: float, channels: int) -> None:
+    """Push for ever."""
+    info = pylsl.StreamInfo("Counter", "Test", channels, rate_hz, pylsl.cf_double64, source_id)
+    outlet = pylsl.StreamOutlet(info)
+    count, pause = 0, max(1 / rate_hz, 0.002)
+    start = kernel_time()
+    while True:
+        sample = np.full(channels, float(count))
+        sample[2] = kernel_time()
+        sample[1] = stamp = pylsl.local_clock()
+        outlet.push_sample(sample, stamp)
+        count += 1
+        # time.sleep would sleep by the lent clock; either is good enough for a pause
+        time.sleep(max(0.0, start + count / rate_hz - kernel_time()) if pause else 0.0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], float(sys.argv[2]), int(sys.argv[3]))
