@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -106,6 +107,13 @@ def create_folder(out: Path, header: SessionHeader) -> Path:
 
 def _unwritable(folder: Path, error: OSError) -> RecordingError:
     return RecordingError(f"cannot be created ({error.strerror})", str(folder), "Name a folder that you may write to.")
+
+
+def remove_empty(folder: Path) -> None:
+    """Remove the folders that `create_folder` made, as far as they hold nothing."""
+    for part in (TRIALS_FOLDER, f"{JOURNAL_FOLDER}/{TRIALS_FOLDER}", JOURNAL_FOLDER, ""):
+        with contextlib.suppress(OSError):  # not empty: it is not ours to remove
+            (folder / part).rmdir()
 
 
 def create_file(path: Path, text: str) -> None:

@@ -16,25 +16,23 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
-
-from labcapture.core.chunks import AudioBlock, Cause, Chunk, Frame, Gap, Samples, StreamSpec
+from labcapture.core.chunks import AudioBlock, Chunk, ClockOffset, Frame, Gap, Samples, StreamSpec
 from labcapture.core.clock import lsl_time
 from labcapture.core.errors import RecordingError
 from labcapture.recording import codecs, schema
-from labcapture.recording.boundaries import Seen, Take
-from labcapture.recording.folder import SessionHeader, create_folder, write_checksums, write_summary
+from labcapture.recording.folder import SessionHeader, create_folder, remove_empty, write_checksums, write_summary
 from labcapture.recording.journal import jsonable
+from labcapture.recording.ledger import QUEUE_FULL, Data, Ledger, Trial
 from labcapture.recording.pipeline import Item, Pipeline
-from labcapture.recording.quality import LOST_BEFORE_US, LOST_BY_US, TrialVerdict
+from labcapture.recording.quality import TrialVerdict
 from labcapture.recording.reserve import Reserve
-from labcapture.recording.scribe import Around, Scribe
+from labcapture.recording.scribe import Scribe
 
 __all__ = ["Recorder", "RecorderStatus", "SessionHeader", "create_folder"]
 
@@ -79,41 +77,6 @@ class RecorderStatus:
     verdicts: Mapping[str, TrialVerdict]
 
 
-@dataclass(slots=True)
-class _Loss:
-    """A run of frames or samples that we lost, while it lasts."""
-
-    trial: str
-    start: float
-    first: int
-    last: int
-    count: int
-
-
-@dataclass(slots=True)
-class _Stream:
-    spec: StreamSpec
-    recorded: int = 0
-    lost: int = 0
-    accepted: float = math.nan  # arrival of the last accepted record
-    last: Seen | None = None  # last frame that came, whether it was stored or not
-    loss: _Loss | None = None
-
-
-@dataclass(slots=True)
-class _Trial:
-    name: str
-    start: float
-    values: dict[str, Any]
-    before: dict[str, Seen]
-    last: dict[str, Seen] = field(default_factory=dict)
-    after: dict[str, Seen] = field(default_factory=dict)
-    stop: float | None = None
-    closing: dict[str, Any] = field(default_factory=dict)
-    deadline: float = math.inf  # monotonic
-    handed_over: bool = False
-
-
 class Recorder:
     """Records one session into a folder made by `create_folder`.
 
@@ -151,36 +114,27 @@ class Recorder:
             if spec.kind == "frames":
                 codecs.dataset_options(spec.dtype, spec.shape)
         self.folder, self._header = folder, header
-        self._streams = {spec.name: _Stream(spec) for spec in streams}
-        self._pictures = [spec.name for spec in streams if spec.kind == "frames"]
-        self._trials: dict[str, _Trial] = {}
-        self._reported: list[Gap] = []
-        self._pairs: dict[str, list[tuple[float, float]]] = {}
+        self._ledger = Ledger(streams)
         self._error = ""
         self._summary: dict[str, Any] | None = None
         self._ended = False
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         started = lsl_time() - (datetime.now(UTC) - header.started_utc).total_seconds()
+        self._reserve = Reserve(folder)
         try:
-            self._reserve = Reserve(folder)
+            self._reserve.hold()
             self._scribe = Scribe(folder, header, streams, started, lsl_time)
-        except OSError as error:
-            self._undo()
-            raise RecordingError(
-                f"cannot be created ({error.strerror or error})", str(folder), "Is the disk full?"
-            ) from error
+        except (OSError, RuntimeError) as error:  # h5py raises either
+            self._reserve.free()
+            remove_empty(folder)
+            where = folder if folder.exists() else folder.parent
+            raise RecordingError(f"a session cannot be created ({error})", str(where), "Is the disk full?") from error
         raw_above = queue_bytes // 4 if raw_above_bytes is None else raw_above_bytes
         self._pipeline = Pipeline(queue_bytes, raw_above, workers)
         self._synced = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="recorder-hdf5", daemon=True)
         self._thread.start()
-
-    def _undo(self) -> None:
-        """Remove the files of a session that did not come to be."""
-        for path in sorted(self.folder.rglob("*.*")):
-            if path.name in {schema.SESSION_FILE, "session.jsonl", Reserve.NAME}:
-                path.unlink()
 
     # Intake: any thread, never waits ----------------------------------------------------------------------------------
 
@@ -192,87 +146,32 @@ class Recorder:
         """
         try:
             with self._lock:
-                stream = self._streams[chunk.stream]
                 if isinstance(chunk, Frame):
-                    return self._offer_frame(stream, chunk)
+                    return self._offer_frame(chunk)
+                if isinstance(chunk, AudioBlock | Samples):
+                    self._ledger.check(chunk)
+                    return self._settle(chunk, None, not self._error and self._pipeline.put(chunk))
                 if isinstance(chunk, Gap):
-                    self._reported.append(chunk)
-                    return self._pipeline.put(chunk)
-                if isinstance(chunk, AudioBlock):
-                    return self._offer_rows(stream, chunk, len(chunk.samples), chunk.first_sample, chunk.samples.shape)
-                if isinstance(chunk, Samples):
-                    return self._offer_rows(stream, chunk, len(chunk.raw_time), -1, chunk.values.shape)
+                    self._ledger.reported.append(chunk)
                 return self._pipeline.put(chunk)
         except Exception as error:  # noqa: BLE001 - a device's thread must live; the error is told by status
             self._fail(error)
             return False
 
-    def _offer_frame(self, stream: _Stream, frame: Frame) -> bool:
-        name, seen = frame.stream, Seen(frame.frame_number, frame.arrival_time)
-        if math.isfinite(frame.device_time):
-            pair = (frame.device_time, frame.arrival_time)
-            self._pairs.setdefault(schema.clock_name(stream.spec), []).append(pair)
-        home: _Trial | None = None
-        for trial in list(self._trials.values()):
-            if seen.arrival < trial.start:
-                trial.before[name] = seen
-            elif trial.stop is not None and seen.arrival >= trial.stop:
-                trial.after.setdefault(name, seen)
-                self._hand_over_if_whole(trial)
-            else:
-                trial.last[name] = seen
-                home = trial
-        stream.last = seen
-        if home is None:
+    def _offer_frame(self, frame: Frame) -> bool:
+        trial = self._ledger.enter(frame)
+        self._hand_over_whole()
+        if trial is None:
             return True
-        self._check_shape(stream.spec, frame.pixels.shape, frame.pixels.dtype)
-        start = max(home.start, stream.accepted) if math.isfinite(stream.accepted) else home.start
-        if self._error or not self._pipeline.put_frame(frame, home.name):
-            self._lose(stream, _Loss(home.name, start, seen.number, seen.number, 1))
-            return False
-        self._accept(stream, 1, seen.arrival)
-        return True
+        self._ledger.check(frame)
+        return self._settle(frame, trial, not self._error and self._pipeline.put_frame(frame, trial.name))
 
-    def _offer_rows(
-        self, stream: _Stream, chunk: AudioBlock | Samples, count: int, first: int, shape: tuple[int, ...]
-    ) -> bool:
-        self._check_shape(stream.spec, shape[1:], None)
-        if self._error or not self._pipeline.put(chunk):
-            last = first + count - 1 if first >= 0 else -1
-            self._lose(stream, _Loss("", stream.accepted, first, last, count))
-            return False
-        self._accept(stream, count, chunk.arrival_time)
-        return True
-
-    def _check_shape(self, spec: StreamSpec, shape: tuple[int, ...], dtype: np.dtype[Any] | None) -> None:
-        if shape != spec.shape or (dtype is not None and dtype != np.dtype(spec.dtype)):
-            told = f"{dtype or ''} {shape} where it had said {spec.dtype} {spec.shape}"
-            raise RecordingError(f"delivered {told.strip()}", spec.name, "Restart the session.")
-
-    def _accept(self, stream: _Stream, count: int, arrival: float) -> None:
-        self._end_loss(stream, arrival)
-        stream.recorded += count
-        stream.accepted = arrival
-
-    def _lose(self, stream: _Stream, loss: _Loss) -> None:
-        stream.lost += loss.count
-        run = stream.loss
-        if run is not None and run.trial == loss.trial:
-            run.first, run.last = min(run.first, loss.first), max(run.last, loss.last)
-            run.count += loss.count
-        else:
-            self._end_loss(stream, loss.start)
-            stream.loss = loss
-
-    def _end_loss(self, stream: _Stream, stop: float) -> None:
-        """Enter the run of what we lost, now that it is over."""
-        run, stream.loss = stream.loss, None
-        if run is not None:
-            note = self._error or "the recorder's queue was full"
-            cause = Cause.RECORDER_OVERFLOW
-            gap = Gap(stream.spec.name, cause, run.first, run.last, run.count, run.start, stop, note)
-            self._reported.append(gap)
+    def _settle(self, chunk: Data, trial: Trial | None, taken: bool) -> bool:
+        """Enter into the books whether a chunk was taken."""
+        gap = self._ledger.accept(chunk) if taken else self._ledger.lose(chunk, trial)
+        if gap is not None:
             self._pipeline.put(gap)
+        return taken
 
     # Trials -----------------------------------------------------------------------------------------------------------
 
@@ -286,15 +185,10 @@ class Recorder:
         """
         schema.check_trial(trial)
         with self._lock:
-            if any(other.stop is None for other in self._trials.values()):
-                raise RecordingError("another trial is still open", trial, "Close it first.")
-            if trial in self._trials or (self.folder / schema.trial_path(trial)).exists():
+            if trial in self._ledger.trials or (self.folder / schema.trial_path(trial)).exists():
                 raise RecordingError("a trial of this name exists", trial, "Count its takes.")
-            begin = lsl_time() if start is None else start
-            last = {name: self._streams[name].last for name in self._pictures}
-            before = {name: seen for name, seen in last.items() if seen is not None and seen.arrival < begin}
-            self._trials[trial] = _Trial(trial, begin, values, before)
-            self._pipeline.put_action(partial(self._scribe.open_trial, trial, begin, values))
+            opened = self._ledger.open(trial, lsl_time() if start is None else start, values)
+            self._pipeline.put_action(partial(self._scribe.open_trial, trial, opened.start, values))
 
     def close_trial(self, stop: float, **values: Any) -> None:  # noqa: ANN401 - attributes
         """End the open trial at ``stop`` (LSL s); returns at once.
@@ -308,61 +202,49 @@ class Recorder:
             No trial is open.
         """
         with self._lock:
-            trial = next((t for t in self._trials.values() if t.stop is None), None)
-            if trial is None:
-                raise RecordingError("no trial is open", "recorder")
-            newest = max((seen.arrival for seen in trial.last.values()), default=trial.start)
-            trial.stop = max(stop, math.nextafter(newest, math.inf))
-            trial.closing = values
-            trial.deadline = time.monotonic() + max(0.0, trial.stop - lsl_time()) + _PATIENCE_S
-            self._hand_over_if_whole(trial)
+            trial = self._ledger.close(stop, values)
+            ahead = (trial.stop or 0.0) - lsl_time()
+            trial.deadline = time.monotonic() + max(0.0, ahead) + _PATIENCE_S
+            self._hand_over_whole()
 
     def wait_trials(self, timeout: float) -> bool:
         """Wait until every closed trial is on disk; False if that takes longer than ``timeout`` seconds."""
         with self._changed:
-            return self._changed.wait_for(lambda: all(t.stop is None for t in self._trials.values()), timeout)
+            return self._changed.wait_for(
+                lambda: all(trial.stop is None for trial in self._ledger.trials.values()), timeout
+            )
 
-    def _hand_over_if_whole(self, trial: _Trial) -> None:
-        if trial.stop is not None and all(name in trial.after for name in self._pictures):
+    def _hand_over_whole(self) -> None:
+        """Have the HDF5 thread finish the trials of which no further picture is awaited."""
+        for trial in self._ledger.whole(time.monotonic()):
             self._hand_over(trial)
 
-    def _hand_over(self, trial: _Trial) -> None:
-        """Have the HDF5 thread finish a trial, of which no further picture will come."""
-        if trial.handed_over or trial.stop is None:
-            return
-        trial.handed_over = True
-        takes = {}
-        for name in self._pictures:
-            stream = self._streams[name]
-            if stream.loss is not None and stream.loss.trial == trial.name:
-                self._end_loss(stream, trial.stop)
-            last = trial.last.get(name, trial.before.get(name))
-            takes[name] = Take(
-                stream=name,
-                rate_hz=stream.spec.rate_hz,
-                start=trial.start,
-                stop=trial.stop,
-                stored=(),
-                before=trial.before.get(name),
-                after=trial.after.get(name),
-                last=last,
-            )
-        values = {**trial.values, **trial.closing}
-        around = Around(trial.name, trial.start, trial.stop, values, takes, tuple(self._reported))
-        self._pipeline.put_action(partial(self._finish, trial, around))
+    def _hand_over(self, trial: Trial) -> None:
+        trial.is_handed_over = True
+        self._pipeline.put_action(partial(self._finish, trial))
 
-    def _finish(self, trial: _Trial, around: Around) -> None:
+    def _finish(self, trial: Trial) -> None:
         """Finish a trial's file (HDF5 thread)."""
         try:
+            self._enter_losses(trial.stop or trial.start, trial.name)
             self._store_pairs()
+            with self._lock:
+                around = self._ledger.around(trial)
             if self._scribe.is_open(trial.name):
-                self._scribe.close_trial(around, trial.closing)
+                self._scribe.close_trial(around)
             else:
                 self._scribe.lost_trial(around, self._error)
         finally:
             with self._changed:
-                del self._trials[trial.name]
+                del self._ledger.trials[trial.name]
                 self._changed.notify_all()
+
+    def _enter_losses(self, stop: float, trial: str | None = None) -> None:
+        """Enter what we lost until ``stop`` and have not yet told (HDF5 thread)."""
+        with self._lock:
+            gaps = list(self._ledger.end_losses(stop, self._error or QUEUE_FULL, trial))
+        for gap in gaps:
+            self._scribe.record(gap)
 
     # Tables -----------------------------------------------------------------------------------------------------------
 
@@ -408,8 +290,8 @@ class Recorder:
                 queue_limit_bytes=self._pipeline.limit_bytes,
                 encode_backlog=self._pipeline.backlog,
                 raw_frames=self._pipeline.raw_frames,
-                recorded={name: stream.recorded for name, stream in self._streams.items()},
-                lost={name: stream.lost for name, stream in self._streams.items()},
+                recorded=self._ledger.recorded(),
+                lost=self._ledger.lost(),
                 written_bytes=self._scribe.written_bytes,
                 sync_age_s=time.monotonic() - self._synced,
                 error=self._error,
@@ -437,7 +319,8 @@ class Recorder:
             if item is not None:
                 self._attempt(partial(self._handle, item))
                 self._pipeline.done(item)
-            self._hand_over_late()
+            with self._lock:
+                self._hand_over_whole()
             if time.monotonic() - self._synced >= _SYNC_S and not self._error:
                 self._attempt(self._sync)
         self._scribe.abandon()
@@ -449,47 +332,33 @@ class Recorder:
             self._fail(error)
 
     def _handle(self, item: Item) -> None:
-        if not isinstance(item.content, Frame):
-            if callable(item.content):
-                item.content()
-            elif not self._error or item.nbytes == 0:  # after a failure only small things are still tried
-                self._scribe.record(item.content)
-            else:
-                self._lose_accepted(item)
-            return
-        if not self._error:
-            try:
-                self._scribe.picture(item)
-            except Exception:
-                self._lose_accepted(item)
-                raise
+        content = item.content
+        if callable(content):
+            content()
+        elif isinstance(content, ClockOffset | Gap):
+            self._scribe.record(content)
         else:
-            self._lose_accepted(item)
+            try:
+                self._write(item, content)
+            except Exception:
+                with self._lock:
+                    trial = self._ledger.trials.get(item.trial)
+                    gap = self._ledger.lose(content, trial, was_accepted=True)
+                if gap is not None:
+                    self._scribe.record(gap)
+                raise
 
-    def _lose_accepted(self, item: Item) -> None:
-        """Count what was accepted and could not be written."""
-        chunk = item.content
-        with self._lock:
-            if isinstance(chunk, Frame):
-                loss = _Loss(item.trial, chunk.arrival_time, chunk.frame_number, chunk.frame_number, 1)
-            else:
-                rows = cast("AudioBlock | Samples", chunk)
-                first = rows.first_sample if isinstance(rows, AudioBlock) else -1
-                count = len(rows.samples) if isinstance(rows, AudioBlock) else len(rows.raw_time)
-                loss = _Loss("", rows.arrival_time, first, first + count - 1 if first >= 0 else -1, count)
-            stream = self._streams[chunk.stream]  # type: ignore[union-attr]
-            stream.recorded -= loss.count
-            self._lose(stream, loss)
-
-    def _hand_over_late(self) -> None:
-        with self._lock:
-            for trial in list(self._trials.values()):
-                if trial.deadline <= time.monotonic():
-                    self._hand_over(trial)
+    def _write(self, item: Item, content: Data) -> None:
+        if self._error:  # after a failure only small things are still tried
+            raise RecordingError(self._error)
+        if isinstance(content, Frame):
+            self._scribe.picture(item)
+        else:
+            self._scribe.record(content)
 
     def _store_pairs(self) -> None:
         with self._lock:
-            pairs, self._pairs = self._pairs, {}
+            pairs = self._ledger.take_pairs()
         self._scribe.pairs(pairs)
 
     def _sync(self) -> None:
@@ -517,12 +386,10 @@ class Recorder:
         if self._summary is not None:
             return self._summary
         with self._lock:
-            if any(trial.stop is None for trial in self._trials.values()):
-                self.close_trial(-math.inf)  # ends with the newest picture
-            for trial in list(self._trials.values()):
-                self._hand_over(trial)
-            for stream in self._streams.values():
-                self._end_loss(stream, lsl_time())
+            for trial in self._ledger.trials.values():
+                if not trial.is_handed_over:
+                    self._ledger.cut(trial)
+                    self._hand_over(trial)
         outcome: dict[str, Any] = {}
         self._pipeline.put_action(partial(self._conclude, completed, error, outcome))
         self._thread.join()
@@ -539,23 +406,21 @@ class Recorder:
 
     def _conclude(self, completed: bool, error: str, outcome: dict[str, Any]) -> None:
         try:
+            self._enter_losses(lsl_time())
             self._sync()
             outcome |= self._scribe.conclude(completed, error or self._error)
         finally:
             self._ended = True
 
     def _summed_up(self, outcome: Mapping[str, Any], completed: bool, error: str) -> dict[str, Any]:
-        names = list(self._streams)
-        counts = {name: [t["streams"][name] for t in self._scribe.trials if name in t["streams"]] for name in names}
-        lost_before, lost_by = dict.fromkeys(names, 0), dict.fromkeys(names, 0)
-        for name, stream in self._streams.items():
+        lost_before: dict[str, int] = {}
+        lost_by: dict[str, int] = {}
+        for name, stream in self._ledger.streams.items():
+            lost_before[name], lost_by[name] = self._ledger.lost_signal(name)
             if stream.spec.kind == "frames":
-                lost_before[name] = sum(count["lost_before_us"] for count in counts[name])
-                lost_by[name] = sum(count["lost_by_us"] for count in counts[name])
-            else:
-                mine = [gap for gap in self._reported if gap.stream == name]
-                lost_before[name] = sum(gap.count for gap in mine if gap.cause in LOST_BEFORE_US)
-                lost_by[name] = sum(gap.count for gap in mine if gap.cause in LOST_BY_US)
+                counts = [t["streams"][name] for t in self._scribe.trials if name in t["streams"]]
+                lost_before[name] = sum(count["lost_before_us"] for count in counts)
+                lost_by[name] = sum(count["lost_by_us"] for count in counts)
         identity = {key: value for key, value in self._header.identity().items() if key != "NX_class"}
         summary = {
             **identity,
@@ -563,7 +428,7 @@ class Recorder:
             **(outcome or {"part": "", "verdict": "", "reason": "session.h5 could not be finished"}),
             "completed": completed,
             "error": error or self._error,
-            "recorded": {name: stream.recorded for name, stream in self._streams.items()},
+            "recorded": self._ledger.recorded(),
             "lost_before_us": lost_before,
             "lost_by_us": lost_by,
             "raw_frames": self._pipeline.raw_frames,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -13,11 +14,6 @@ class Reserve:
     ----------
     folder
         The session's folder.
-
-    Raises
-    ------
-    OSError
-        There is not even room for this.
     """
 
     NAME = ".reserve"
@@ -25,11 +21,20 @@ class Reserve:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / self.NAME
+
+    def hold(self) -> None:
+        """Take the room.
+
+        Raises
+        ------
+        OSError
+            There is not even room for this.
+        """
         with self._path.open("xb", buffering=0) as file:
             block = os.urandom(2**20)  # zeros might be stored as nothing
             for _ in range(self.BYTES // len(block)):
                 if file.write(block) != len(block):
-                    raise OSError(28, "No space left on device")
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def free(self) -> None:
         """Give the room back. May be called again."""

@@ -155,6 +155,7 @@ _STREAM = (
 _EVERYWHERE = (
     ("units", "utf8", "", "of an array, or of each column of a table"),
     ("long_name", "utf8", "", "what it is"),
+    ("missing", "int64", "", "of a column of metadata: stands where a value did not come"),
     ("NX_class", "utf8", "", "NXroot or NXdata, for NeXus readers"),
     ("signal", "utf8", "", "of a stream's group: what to plot"),
     ("axes", "utf8", "", "of a stream's group: against what, per dimension"),

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from labcapture.core.chunks import AudioBlock, ClockOffset, Gap, Samples, StreamSpec
 from labcapture.core.fit import ClockFit, fit_device_clock
-from labcapture.recording.boundaries import Take, trial_gaps
+from labcapture.recording.boundaries import trial_gaps
 from labcapture.recording.folder import SessionHeader
+from labcapture.recording.ledger import Around
 from labcapture.recording.pipeline import Item
 from labcapture.recording.quality import StreamCounts, TrialVerdict, judge, route, trial_counts
 from labcapture.recording.schema import clock_name
@@ -26,19 +27,6 @@ _FIT_S = 300.0  # of pairs before a trial that its fit sees: enough for any drif
 Array = NDArray[np.float64]
 Pairs = Mapping[str, Sequence[tuple[float, float]]]
 """(device time, arrival time) by clock."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Around:
-    """A trial as the intake saw it: what it takes to find what is missing."""
-
-    trial: str
-    start: float
-    stop: float
-    values: Mapping[str, Any]
-    takes: Mapping[str, Take]
-    """By stream; without the stored frames, which the file knows."""
-    reported: Sequence[Gap]
 
 
 class Scribe:
@@ -118,7 +106,7 @@ class Scribe:
         self._open[trial] = file
         self.session.begin_trial(file, values)
 
-    def close_trial(self, around: Around, values: Mapping[str, Any]) -> None:
+    def close_trial(self, around: Around) -> None:
         """Write what is missing from a trial, when its pictures were taken and what it is worth; close its file."""
         file = self._open.pop(around.trial)
         fits = self._fits(around.start - _FIT_S)
@@ -135,8 +123,8 @@ class Scribe:
             counts.append(trial_counts(spec.name, spec.rate_hz, times[spec.name][0], arrival, gaps[spec.name]))
         verdict = judge(self._header.rule, counts)
         try:
-            self.session.end_trial(around.trial, around.stop, values, counts, verdict)
-            file.conclude(around.stop, values, gaps, times)
+            self.session.end_trial(around.trial, around.stop, around.closing, counts, verdict)
+            file.conclude(around.stop, around.closing, gaps, times)
         finally:
             self._enter(around, counts, verdict)
             file.abandon()
@@ -156,6 +144,7 @@ class Scribe:
             {
                 "trial": around.trial,
                 **around.values,
+                **around.closing,
                 "start": around.start,
                 "stop": around.stop,
                 "annotatable": verdict.annotatable,

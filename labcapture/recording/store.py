@@ -92,7 +92,9 @@ class Store:
     def __init__(self, folder: Path, kind: File, path: str, journal: str) -> None:
         self.kind = kind
         self.path = folder / path
-        self.journal = Journal(folder / journal, path)
+        self._journal_path = folder / journal
+        self._descriptor = -1
+        self.journal = Journal(self._journal_path, path)
         try:
             # v110 files survive a crash; without HDF5's own management of space a chunk lies where the file ended,
             # which tells its offset at once.
@@ -101,7 +103,7 @@ class Store:
             self._descriptor = os.open(self.path, os.O_RDWR | getattr(os, "O_BINARY", 0))
         except BaseException:
             self.journal.close()
-            (folder / journal).unlink()
+            self._journal_path.unlink()
             raise
         self._growing: dict[str, Growing] = {}
 
@@ -233,6 +235,14 @@ class Store:
             if self._descriptor >= 0:
                 os.close(self._descriptor)
                 self._descriptor = -1
+
+    def discard(self) -> None:
+        """Close and remove a file that could not even be begun."""
+        try:
+            self.abandon()
+        finally:
+            self.path.unlink()
+            self._journal_path.unlink()
 
 
 def restrict(path: Path) -> None:

@@ -31,7 +31,7 @@ from labcapture.recording.schema import (
     signal_path,
     trial_path,
 )
-from labcapture.recording.store import Growing, Store, set_values
+from labcapture.recording.store import Store, set_values
 
 Array = NDArray[np.float64]
 
@@ -66,14 +66,17 @@ class TrialFile(Store):
         super().__init__(folder, "trial", trial_path(trial), journal_path(trial))
         self.trial, self.start = trial, start
         self.streams = {spec.name: spec for spec in streams}
-        whole = {**values, **header.identity(), "trial": trial, "start": start, "stop": math.nan, "closed": False}
-        self.values("/", whole)
         self._pictures: dict[str, h5py.Dataset] = {}
-        self._arrival: dict[str, Growing] = {}
         self._seen: dict[str, list[tuple[int, float, float]]] = {spec.name: [] for spec in streams}
-        for spec in streams:
-            self._add_stream(spec)
-        self.flush()
+        whole = {**values, **header.identity(), "trial": trial, "start": start, "stop": math.nan, "closed": False}
+        try:
+            self.values("/", whole)
+            for spec in streams:
+                self._add_stream(spec)
+            self.flush()
+        except BaseException:
+            self.discard()
+            raise
 
     def _add_stream(self, spec: StreamSpec) -> None:
         path = f"/{spec.name}"
@@ -199,20 +202,26 @@ class SessionFile(Store):
         super().__init__(folder, "session", SESSION_FILE, journal_path())
         self.streams = {spec.name: spec for spec in streams}
         self._offsets: list[ClockOffset] = []
+        try:
+            self._build(header, start_time)
+        except BaseException:
+            self.discard()
+            raise
+
+    def _build(self, header: SessionHeader, start_time: float) -> None:
         state = {"start_time": start_time, "closed": False, "completed": False}
         self.values("/", {**header.identity(), **state, "part": "", "verdict": "", "reason": "", "error": ""})
         self.group("/protocol")
         self.text("/protocol/text", header.protocol_text)
         self.text("/protocol/rig", header.rig_text)
-        for path in ("/streams", "/trials", "/clock"):
+        for path in ("/streams", "/trials", "/clock", "/quality"):
             self.group(path)
         for path in ("/markers", "/self_report", "/answers", "/stimulus_flips", "/notes", "/clock/wall"):
             self.table(path)
-        self.group("/quality")
         self.values("/quality", {"rule": header.rule.model_dump_json(), "part": "", "verdict": "", "reason": ""})
         for path in ("/quality/counts", "/quality/verdicts"):
             self.table(path)
-        for spec in streams:
+        for spec in self.streams.values():
             self._add_stream(spec)
         self.flush()
 
