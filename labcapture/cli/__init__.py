@@ -11,7 +11,6 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 from rich.console import Console
 
@@ -41,16 +40,21 @@ def main() -> None:
     except LabcaptureError as error:
         _complain(str(error))
         code = error.exit_code
-    except click.ClickException as error:
-        _complain(error.format_message())
+    except typer.TyperException as error:
+        _complain(_usage(error))
         code = 2
-    except (click.Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         code = 130
     sys.exit(code)
 
 
 def _complain(line: str) -> None:
     terminal.print(f"labcapture: {line}", style="bold red", markup=False, highlight=False, soft_wrap=True)
+
+
+def _usage(error: typer.TyperException) -> str:
+    words = error.format_message() if hasattr(error, "format_message") else str(error)
+    return f"{words} See 'labcapture --help'."
 
 
 def _print_json(result: Any) -> None:  # noqa: ANN401 - any JSON

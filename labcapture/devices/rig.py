@@ -5,9 +5,11 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Annotated, Any, cast
 
-from pydantic import Field, SerializeAsAny, field_validator, model_validator
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, SerializeAsAny, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 import labcapture.devices as room
 from labcapture.core.config import Model, load_yaml
@@ -45,19 +47,36 @@ class StageSettings(Model):
     )
 
 
+def _config(entry: Any) -> DeviceConfig:  # noqa: ANN401 - raw YAML
+    """Check an entry against the ``Config`` of its kind."""
+    if isinstance(entry, DeviceConfig):
+        return entry
+    kind = entry.get("kind") if isinstance(entry, dict) else None
+    if kind not in kinds():
+        raise ValueError(f"kind must be one of {', '.join(kinds())}, not {kind!r}")
+    return _config_model(kind).model_validate(entry)
+
+
+def _config_model(kind: str) -> type[DeviceConfig]:
+    return cast(type[DeviceConfig], importlib.import_module(f"{room.__name__}.{kind}").Config)
+
+
+class _AnyKind:
+    """Lets the JSON schema show every kind of device; errors take their suggestions from it."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, _: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {"anyOf": [handler(_config_model(kind).__pydantic_core_schema__) for kind in kinds()]}
+
+
 class Rig(Model):
     """All of a rig file."""
 
     name: str = Field(min_length=1, max_length=80)
-    devices: tuple[SerializeAsAny[DeviceConfig], ...] = Field(min_length=1)
+    devices: tuple[Annotated[SerializeAsAny[DeviceConfig], BeforeValidator(_config), _AnyKind], ...] = Field(
+        min_length=1
+    )
     stage: StageSettings = StageSettings()
-    line_frequency_hz: Literal[50, 60] = Field(default=50, description="Mains frequency of the lab's lamps")
-
-    @field_validator("devices", mode="before")
-    @classmethod
-    def _typed(cls, value: Any) -> Any:  # noqa: ANN401 - raw YAML
-        """Check each entry against the ``Config`` of its kind."""
-        return tuple(_config(entry) for entry in value) if isinstance(value, list) else value
 
     @model_validator(mode="after")
     def _distinct(self) -> Rig:
@@ -71,16 +90,6 @@ class Rig(Model):
     def is_simulated(self) -> bool:
         """Whether any device of the rig is simulated."""
         return any(device.is_simulated for device in self.devices)
-
-
-def _config(entry: Any) -> DeviceConfig:  # noqa: ANN401 - raw YAML
-    if isinstance(entry, DeviceConfig):
-        return entry
-    kind = entry.get("kind") if isinstance(entry, dict) else None
-    if kind not in kinds():
-        raise ValueError(f"kind must be one of {', '.join(kinds())}, not {kind!r}")
-    module = importlib.import_module(f"{room.__name__}.{kind}")
-    return cast(DeviceConfig, module.Config.model_validate(entry))
 
 
 def load_rig(path: Path) -> Rig:

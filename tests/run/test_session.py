@@ -48,7 +48,8 @@ def test_frames_gaps_and_pixels_agree_with_what_the_camera_did(which: str, reque
 def test_the_clean_session_is_part_a_and_the_dropping_one_b(clean: Run, dropping: Run) -> None:
     assert (clean.result["part"], clean.result["completed"], clean.result["error"]) == ("A", True, "")
     assert dropping.result["part"] == "B"
-    assert "depth" in dropping.result["reason"]
+    for trial in dropping.result["trials"]:
+        assert {reason.split()[0] for reason in trial["reasons"]} == {"color", "depth"}
     inspected = json.loads(labcapture("inspect", dropping.folder, "--json").stdout)
     assert inspected["part"] == "B"
     for run in (clean, dropping):
