@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from psychopy import visual
 
 from labcapture.core.clock import lsl_time
+from labcapture.core.errors import StageError
 from labcapture.devices.rig import StageSettings
 from labcapture.protocol.model import in_language
 from labcapture.stage.words import fold
@@ -51,6 +52,11 @@ class Canvas:
         The ``stage`` part of the rig file.
     language
         Language of the texts.
+
+    Raises
+    ------
+    StageError
+        This machine has no font for that language.
     """
 
     def __init__(self, settings: StageSettings, language: str) -> None:
@@ -161,7 +167,9 @@ class Canvas:
 
     def disc(self, position: tuple[float, float], radius: float) -> visual.Circle:
         """Return a disc, in units of the window's height."""
-        return visual.Circle(self._window, radius=radius, pos=position, edges=64, lineWidth=2, autoLog=False)
+        return visual.Circle(
+            self._window, radius=radius, pos=position, edges=64, lineWidth=2, lineColor=INK, autoLog=False
+        )
 
     def box(self, position: tuple[float, float], size: tuple[float, float]) -> visual.Rect:
         """Return a box, in units of the window's height."""
@@ -194,8 +202,18 @@ class Canvas:
         return 1 / max(float(np.median(np.diff(times))), 1e-6)
 
     def _font(self) -> str:
-        wanted = (*_FONTS_BY_LANGUAGE.get(self.language.split("-")[0], ()), *_FONTS)
-        return next((name for name in wanted if pyglet.font.have_font(name)), "")
+        """Return the first font of our lists that this machine has.
+
+        Raises
+        ------
+        StageError
+            It has none for the characters of the language, and would show boxes.
+        """
+        special = _FONTS_BY_LANGUAGE.get(self.language.split("-")[0], ())
+        found = next((name for name in (special or _FONTS) if pyglet.font.have_font(name)), "")
+        if special and not found:
+            raise StageError(f"no font for '{self.language}'", "stage", f"Install {special[0]} (fonts-noto-cjk).")
+        return found
 
 
 class Pictures:
@@ -219,6 +237,8 @@ class Pictures:
         image = pyglet.image.ImageData(width, height, "RGB", pixels.tobytes(), 3 * width)
         if self._texture is None:
             self._texture = image.get_texture()
+            if (width, height) == self._shown_size:
+                self._do_not_blend_neighbours()
         else:
             self._texture.blit_into(image, 0, 0, 0)
 
@@ -228,5 +248,15 @@ class Pictures:
             width, height = self._shown_size
             self._window.setScale("pix")
             pyglet.gl.glColor4f(1, 1, 1, 1)
+            pyglet.gl.glDisable(pyglet.gl.GL_BLEND)  # opaque: halves the work of a software renderer
             self._texture.blit(-width // 2, height // 2, 0, width, -height)  # its first row is the upper one
+            pyglet.gl.glEnable(pyglet.gl.GL_BLEND)
             self._window.setScale("norm")
+
+    def _do_not_blend_neighbours(self) -> None:
+        """Show the pixels as they are, where each falls on one of the screen's."""
+        target = self._texture.target
+        pyglet.gl.glBindTexture(target, self._texture.id)
+        for which in (pyglet.gl.GL_TEXTURE_MIN_FILTER, pyglet.gl.GL_TEXTURE_MAG_FILTER):
+            pyglet.gl.glTexParameteri(target, which, pyglet.gl.GL_NEAREST)
+        pyglet.gl.glBindTexture(target, 0)

@@ -29,7 +29,7 @@ def _own_preferences() -> Iterator[None]:
     """
     variable = "APPDATA" if sys.platform == "win32" else "HOME"
     before = os.environ.get(variable)
-    with tempfile.TemporaryDirectory(prefix="labcapture-psychopy-") as folder:
+    with tempfile.TemporaryDirectory(prefix="labcapture-psychopy-", ignore_cleanup_errors=True) as folder:
         os.environ[variable] = folder
         try:
             import psychopy.visual  # noqa: PLC0415 - the folder must be set first

@@ -127,8 +127,6 @@ class Stage:
         context = Context(
             canvas=self._canvas,
             speaker=self._speaker,
-            step=step.id,
-            take=show.take,
             mark=lambda label, time: self._markers.push(label, time, step.id),
             send=self._link.send,
             pilot=pilot,

@@ -23,9 +23,22 @@ from labcapture.devices.rig import StageSettings
 from labcapture.protocol.manifest import Clip, Manifest
 from labcapture.protocol.model import Fixation, Form, Instruction, Movie, Question, Step
 from labcapture.protocol.placeholders import make_placeholders
-from labcapture.stage.messages import Answer, Done, Failed, Flips, FromStage, Marker, Pause, Resume, Show, Stop
+from labcapture.stage.messages import (
+    Answer,
+    Done,
+    Failed,
+    Flips,
+    FromStage,
+    Heartbeat,
+    Marker,
+    Pause,
+    Resume,
+    Show,
+    Stop,
+)
 from labcapture.stage.process import StageProcess
 
+display, xtest, X, XK = (pytest.importorskip(f"Xlib.{name}") for name in ("display", "ext.xtest", "X", "XK"))
 pytestmark = [
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a virtual display"),
     pytest.mark.timeout(180),
@@ -165,6 +178,68 @@ def test_steps_on_autopilot_leave_a_true_record(stage: StageProcess, clip: Path)
         assert answer.value in range(1, 6)
         assert answer.reaction_time == pytest.approx(answer.time - onset)
         assert answer.reaction_time > 0.3
+
+
+class Hands:
+    """A participant's keyboard and mouse: real events of the X server."""
+
+    def __init__(self, name: str, window: tuple[int, int]) -> None:
+        self._display = display.Display(name)
+        screen = self._display.screen()
+        self._left = (screen.width_in_pixels - window[0]) // 2
+        self._top = (screen.height_in_pixels - window[1]) // 2
+        self._window = window
+        self.click(0.5, 0.02, press=False)  # without a window manager, keys go to the window under the pointer
+
+    def press(self, key: str) -> None:
+        code = self._display.keysym_to_keycode(XK.string_to_keysym(key))
+        self._send((X.KeyPress, code), (X.KeyRelease, code))
+
+    def click(self, x: float, y: float, *, press: bool = True) -> None:
+        """Click at a fraction of the window's width and height, from its top left corner."""
+        place = self._left + round(x * self._window[0]), self._top + round(y * self._window[1])
+        xtest.fake_input(self._display, X.MotionNotify, x=place[0], y=place[1])
+        self._send(*([(X.ButtonPress, 1), (X.ButtonRelease, 1)] if press else []))
+
+    def _send(self, *events: tuple[int, int]) -> None:
+        for kind, detail in events:
+            xtest.fake_input(self._display, kind, detail)
+        self._display.sync()
+
+    def close(self) -> None:
+        self._display.close()
+
+
+def test_participant_answers_with_keys_and_mouse() -> None:
+    stage = StageProcess(VIRTUAL)
+    try:
+        hello = stage.start()
+        hands = Hands(hello.display, hello.size)
+        stage.send(show(INSTRUCTION))
+        listen(stage, is_marker("step_onset"))
+        listen(stage, lambda m: isinstance(m, Heartbeat))
+        listen(stage, lambda m: isinstance(m, Heartbeat))  # past the moment in which keys are meant for the step before
+        hands.press("space")
+        assert listen(stage, is_over)[-1] == Done(step="hello", outcome="done")
+
+        stage.send(show(FORM))
+        listen(stage, is_marker("question_onset/joy"))
+        for key in ("9", "2", "Right", "Right", "Return"):  # 9 is not on the scale
+            hands.press(key)
+        joy = next(m for m in listen(stage, is_marker("question_onset/fear")) if isinstance(m, Answer))
+        centre, spacing = 0.5, 0.17 * VIRTUAL.size[1] / VIRTUAL.size[0]
+        hands.click(0.5, 0.84)  # the button, before anything is chosen
+        hands.click(centre - 2 * spacing, 0.59)  # point 1
+        hands.click(0.5, 0.84)
+        heard = listen(stage, is_over)
+        fear = next(m for m in heard if isinstance(m, Answer))
+        hands.close()
+    finally:
+        stage.close()
+    assert (joy.question, joy.value, joy.by) == ("joy", 4, "participant")
+    assert (fear.question, fear.value, fear.by) == ("fear", 1, "participant")
+    assert 0 < joy.reaction_time < PATIENCE_S
+    assert heard[-1] == Done(step="report", outcome="done")
 
 
 def test_hold_and_stop_in_mid_clip(stage: StageProcess, clip: Path) -> None:

@@ -21,8 +21,6 @@ class Context:
     ----------
     canvas, speaker
         The window, and where sound is played.
-    step, take
-        Which step this is, and for which time it is shown.
     mark
         Pushes a marker: label, LSL time (s).
     send
@@ -33,8 +31,6 @@ class Context:
 
     canvas: Canvas
     speaker: Speaker
-    step: str
-    take: int
     mark: Callable[[str, float], None]
     send: Callable[[FromStage], None]
     pilot: Random | None

@@ -118,11 +118,14 @@ class _Page:
             self._words.append(canvas.text(label, place, SMALL, wrap=max(0.3, self._spacing * 2)))
         self._button = canvas.box((0, _BUTTON_Y), _BUTTON)
         self._confirm = canvas.text(words.CONFIRM, (0, _BUTTON_Y), SMALL)
+        self._all = [*self._discs.values(), *self._numbers.values(), self._button, self._confirm, *self._words]
+        self._light()
 
     def choose(self, point: int) -> None:
         """Choose ``point``, if the scale has it."""
-        if point in self._places:
+        if point in self._places and point != self._choice:
             self._choice = point
+            self._light()
 
     def step(self, by: int) -> None:
         """Move the choice; the first move begins in the middle of the scale."""
@@ -144,16 +147,14 @@ class _Page:
 
     def draw(self) -> None:
         """Draw the question with the choice lit."""
+        for stimulus in self._all:
+            stimulus.draw()
+
+    def _light(self) -> None:
+        """Light the choice, and the button once there is one; not at every flip, for a new colour is a new layout."""
         for point, disc in self._discs.items():
             disc.fillColor = LIT if point == self._choice else None
-            disc.lineColor = INK
-            disc.draw()
-            self._numbers[point].draw()
         ready = self._choice is not None
         self._button.fillColor = LIT if ready else None
         self._button.lineColor = LIT if ready else FAINT
         self._confirm.color = INK if ready else FAINT
-        self._button.draw()
-        self._confirm.draw()
-        for text in self._words:
-            text.draw()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from labcapture.protocol.model import Movie
 from labcapture.stage.canvas import Flip
 from labcapture.stage.film import Film, Picture, read_sound
@@ -24,8 +27,9 @@ class MovieScreen(Screen):
 
     def __init__(self, step: Movie, clip: Path, context: Context) -> None:
         self._step, self._context, self._canvas = step, context, context.canvas
+        samples = read_sound(clip)
         self._film = Film(clip, context.canvas.size)
-        self._sound, self._sound_fact = self._open_sound(clip)
+        self._sound, self._sound_fact = self._open_sound(samples)
         self._place = context.canvas.pictures(self._film.shown_size)
         self._planned: float | None = None  # LSL time of the onset
         self._planned_onset = 0.0
@@ -49,17 +53,20 @@ class MovieScreen(Screen):
                 self._sound.start = self._planned
         if self._start is None and expected < self._planned - self._canvas.period / 2:
             return
-        film_time = 0.0 if self._start is None else expected - self._start
-        due = self._film.at(film_time + self._canvas.period / 2)
+        film_time = self._canvas.period / 2  # a picture due within half a period after the flip is due at it
+        if self._start is not None:
+            film_time += expected - self._start
+        due = self._film.at(film_time)
+        self._over = self._film.is_over(film_time)
+        if self._over:
+            return
         if due is not None:
             self._place.upload(due.pixels)
             self._pictures += 1
             self._shown = due
         elif self._film.starved:
             self._repeated += 1
-        self._over = self._film.is_over(film_time + self._canvas.period / 2)
-        if not self._over:
-            self._place.draw()
+        self._place.draw()
 
     def flipped(self, flip: Flip) -> bool:
         """Log the flip, mark the onset at the first picture and the offset after the last."""
@@ -103,11 +110,14 @@ class MovieScreen(Screen):
     def close(self) -> Facts:
         """Send the last flips; count what was shown."""
         self._send_rows()
+        due = 0 if self._shown is None else self._shown.index + 1
+        if self._over and self._film.frames is not None:
+            due = self._film.frames
         self._film.close()
         facts: Facts = {
             "film_frames": self._film.frames or self._film.declared_frames,
             "frames_shown": self._pictures,
-            "frames_dropped": 0 if self._shown is None else self._shown.index + 1 - self._pictures,
+            "frames_dropped": due - self._pictures,
             "flips_repeated": self._repeated,
             "flips": self._flips,
             "late_flips": self._late,
@@ -121,8 +131,7 @@ class MovieScreen(Screen):
             facts["sound_jumps"] = self._sound.jumps
         return facts
 
-    def _open_sound(self, clip: Path) -> tuple[Sound | None, str]:
-        samples = read_sound(clip)
+    def _open_sound(self, samples: NDArray[np.int16] | None) -> tuple[Sound | None, str]:
         if samples is None:
             return None, "none: the film has no sound track"
         sound, speaker = Sound(samples), self._context.speaker
