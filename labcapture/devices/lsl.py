@@ -24,8 +24,8 @@ from pydantic import Field, model_validator
 from labcapture.core.chunks import Cause, ClockOffset, Gap, Samples, StreamSpec
 from labcapture.core.clock import lsl_time
 from labcapture.core.errors import DeviceError
+from labcapture.devices._channels import factor_to_microsiemens, pick
 from labcapture.devices._inlet import (
-    Channel,
     Inlet,
     LostError,
     StreamInfo,
@@ -43,13 +43,6 @@ __all__ = ["Config", "LslStream", "StreamInfo", "contract_config", "create", "li
 OFFSET_PERIOD_S = 5.0
 SILENT_S = 2.0
 PULL_S = 0.05
-_SKIN = {"eda", "gsr", "sc", "scl", "scr", "skin conductance", "skinconductance", "electrodermal", "conductance"}
-_TO_MICROSIEMENS = {
-    **dict.fromkeys(("microsiemens", "us", "µs", "μs", "micromho", "umho"), 1.0),
-    **dict.fromkeys(("nanosiemens", "ns"), 1e-3),
-    **dict.fromkeys(("millisiemens", "ms"), 1e3),
-    **dict.fromkeys(("siemens", "s", "mho"), 1e6),
-}
 
 
 class Config(DeviceConfig):
@@ -102,6 +95,7 @@ class LslStream:
         self._segment = 0
         self._segment_start = -math.inf
         self._lock = threading.Lock()
+        self._clock_failure: Exception | None = None
 
     def open(self) -> None:
         """Find the stream, connect, and see that its clock answers and, where its rate is regular, that it flows.
@@ -153,7 +147,7 @@ class LslStream:
         if full is None or not inlet.open(c.timeout_s):
             raise DeviceError(f"{stream} announces itself, but cannot be reached", c.name, "Check the firewall.")
         channels = channels_of(full)
-        self._columns = pick(channels, c, stream)
+        self._columns = pick(channels, c.channels, c.preset == "eda", f"{c.name}: {stream}")
         kept = [channels[i] for i in self._columns]
         stated = [channel.unit or c.unit or "" for channel in kept]
         unit, dtype = stated[0] if len(set(stated)) == 1 else "", stream.dtype
@@ -217,6 +211,8 @@ class LslStream:
         flow = _Flow(self._config.name, self._spec.rate_hz if self._spec else 0.0, lsl_time(), self._segment)
         try:
             while not stop.is_set():
+                if self._clock_failure is not None:
+                    raise DeviceError(f"its clock cannot be measured: {self._clock_failure!r}", self._config.name)
                 values, stamps = inlet.pull(PULL_S)
                 arrival = lsl_time()
                 if self._note_restart(inlet):
@@ -257,6 +253,9 @@ class LslStream:
                 measured = inlet.offset(1.0)
             except LostError:
                 return  # the thread that pulls the data sees it too, and tells
+            except Exception as error:  # noqa: BLE001 - whatever liblsl has to say, `run` raises it
+                self._clock_failure = error
+                return
             self._note_restart(inlet)
             with self._lock:
                 segment, start = self._segment, self._segment_start
@@ -336,56 +335,6 @@ class _Flow:
         if self._rate and silent > SILENT_S:
             note = f"silent for the last {silent:.1f} s; counted by time"
             yield self._gap(round(silent * self._rate), math.nan, note)
-
-
-def pick(channels: Sequence[Channel], config: Config, stream: StreamInfo) -> list[int]:
-    """Return the indices of the channels to keep.
-
-    Raises
-    ------
-    DeviceError
-        A label is missing or not unique, or it is not clear which channel is the EDA.
-    """
-    labels = [channel.label for channel in channels]
-    shown = ", ".join(label or "(no label)" for label in labels)
-    if config.channels:
-        for label in config.channels:
-            if labels.count(label) != 1:
-                raise DeviceError(
-                    f"{stream} has {labels.count(label)} channels labelled {label!r}, but {shown}", config.name
-                )
-        found = [labels.index(label) for label in config.channels]
-    elif config.preset == "eda":
-        found = [0] if len(channels) == 1 else [i for i, ch in enumerate(channels) if _is_skin(ch.label)]
-    else:
-        found = list(range(len(channels)))
-    if config.preset == "eda" and len(found) != 1:
-        raise DeviceError(
-            f"{len(found)} of the channels of {stream} could be EDA: {shown}", config.name, "Name one in 'channels'."
-        )
-    return found
-
-
-def _is_skin(label: str) -> bool:
-    plain = label.casefold().replace("_", " ").replace("-", " ")
-    return plain in _SKIN or not _SKIN.isdisjoint(plain.split())
-
-
-def factor_to_microsiemens(unit: str, where: str) -> float:
-    """Return what values in ``unit`` have to be multiplied by.
-
-    Raises
-    ------
-    DeviceError
-        The unit is missing, or is none of conductance.
-    """
-    factor = _TO_MICROSIEMENS.get(unit.strip().casefold())
-    if factor is None:
-        stated = f"states the unit {unit!r}" if unit else "states no unit"
-        raise DeviceError(
-            f"the EDA channel {stated}, which cannot be converted to microsiemens", where, "Set 'unit' if you know it."
-        )
-    return factor
 
 
 def create(config: Config) -> LslStream:
