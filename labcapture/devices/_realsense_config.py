@@ -51,7 +51,7 @@ class DepthStream(PictureStream):
 class Config(DeviceConfig):
     """A RealSense in a rig file."""
 
-    kind: Literal["realsense"]
+    kind: Literal["realsense"] = "realsense"
     source: Literal["live", "file", "simulated"] = Field(
         default="live", description="live: a camera; file: a recording of the SDK; simulated: a camera made of software"
     )
@@ -62,9 +62,7 @@ class Config(DeviceConfig):
     )
     color: ColorStream = Field(default=ColorStream(), description="Colour stream")
     depth: DepthStream = Field(default=DepthStream(), description="Depth stream")
-    line_frequency_hz: Literal[50, 60] | None = Field(
-        default=None, description="Mains frequency of the lab's lamps; the rig's unless given here"
-    )
+    line_frequency_hz: Literal[50, 60] = Field(default=50, description="Mains frequency of the lab's lamps (Hz)")
     allow_usb2: bool = Field(
         default=False, description="True: accept a USB 2 port, with the small profiles it can carry"
     )

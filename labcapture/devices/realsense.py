@@ -43,7 +43,6 @@ def create(config: Config) -> Camera:
 def contract_config() -> Config:
     """Return a small simulated camera for the contract test."""
     return Config(
-        kind="realsense",
         name="camera",
         source="simulated",
         color=ColorStream(width_px=424, height_px=240),
@@ -208,7 +207,7 @@ class Camera:
             # Priority 1 would let the sensor halve its rate in dim light.
             wanted = {
                 "auto_exposure_priority": 0.0,
-                "power_line_frequency": _MAINS[self._config.line_frequency_hz or 50],
+                "power_line_frequency": _MAINS[self._config.line_frequency_hz],
             }
         return {name: value for name, value in wanted.items() if stream.sensor.supports(getattr(rs.option, name))}
 

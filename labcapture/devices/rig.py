@@ -72,11 +72,11 @@ class _AnyKind:
 class Rig(Model):
     """All of a rig file."""
 
-    name: str = Field(min_length=1, max_length=80)
+    name: str = Field(min_length=1, max_length=80, description="Name of the rig; it stands in every session")
     devices: tuple[Annotated[SerializeAsAny[DeviceConfig], BeforeValidator(_config), _AnyKind], ...] = Field(
-        min_length=1
+        min_length=1, description="The instruments"
     )
-    stage: StageSettings = StageSettings()
+    stage: StageSettings = Field(default=StageSettings(), description="The participant's screen")
 
     @model_validator(mode="after")
     def _distinct(self) -> Rig:
