@@ -148,6 +148,7 @@ def style_sheet(theme: Theme, scale: float) -> str:
         border-radius: {px(5)}; padding: {px(6)} {px(8)}; font-size: {px(15)}; }}
     QLineEdit:focus, QComboBox:focus {{ border-color: {theme.accent}; }}
     QLineEdit:disabled {{ color: {theme.muted}; background: {theme.panel}; }}
+    QComboBox QLineEdit {{ border: none; padding: 0; background: transparent; }}
     QComboBox::drop-down {{ border: none; width: {px(30)}; }}
     QCheckBox {{ spacing: {px(8)}; font-size: {px(15)}; }}
     QCheckBox::indicator {{ width: {px(16)}; height: {px(16)}; border: 1px solid {theme.muted};

@@ -172,6 +172,7 @@ class ConsoleWindow(QMainWindow):
             self._question.reject()
         self._question = question
         question.destroyed.connect(self._asked)
+        question.finished.connect(lambda _: self.activateWindow())  # where no window manager does
         question.open()
         return question
 

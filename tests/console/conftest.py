@@ -1,0 +1,67 @@
+"""A screen for the window, and failures for windows and timers that a test leaves behind."""
+
+from __future__ import annotations
+
+import gc
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from PySide6.QtCore import QCoreApplication, QEvent, QTimer
+from PySide6.QtWidgets import QApplication
+from shiboken6 import Shiboken
+
+from labcapture.console import theme
+from labcapture.console.window import ConsoleWindow
+
+
+@pytest.fixture(scope="session")
+def screen() -> Iterator[None]:
+    """Give Qt a screen where there is none; other tests of this run do not see it."""
+    if sys.platform != "linux" or os.environ.get("DISPLAY"):
+        yield
+        return
+    read, write = os.pipe()
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1920x1080x24", "-nolisten", "tcp"]
+    server = subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL)
+    os.close(write)
+    with os.fdopen(read) as answer:
+        os.environ["DISPLAY"] = f":{answer.readline().strip()}"
+    os.environ["QT_QPA_PLATFORM"] = "xcb"
+    yield
+    server.terminate()
+    server.wait()
+
+
+@pytest.fixture(scope="session")
+def qapp(screen: None, qapp: QApplication) -> Iterator[QApplication]:
+    """Dress the application as the console does; it ends before its screen."""
+    if qapp.platformName() == "xcb" and os.environ.get("QT_QPA_PLATFORM") == "xcb":
+        del os.environ["DISPLAY"], os.environ["QT_QPA_PLATFORM"]
+    theme.apply(qapp, theme.DARK)
+    yield qapp
+    qapp.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(qapp: QApplication) -> Iterator[None]:
+    """Fail a test that leaves a window open or a timer running."""
+    yield
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    windows = [widget for widget in QApplication.topLevelWidgets() if widget.isVisible()]
+    timers = [it for it in gc.get_objects() if isinstance(it, QTimer) and Shiboken.isValid(it) and it.isActive()]
+    assert not windows, f"windows left open: {windows}"
+    assert not timers, f"timers left running: {timers}"
+
+
+@pytest.fixture
+def window(qapp: QApplication) -> Iterator[ConsoleWindow]:
+    """Return a window that is on the screen and listens to the keyboard."""
+    made = ConsoleWindow(theme.DARK)
+    made.show()
+    made.activateWindow()
+    yield made
+    made.leave()
+    Shiboken.delete(made)
