@@ -212,7 +212,7 @@ class Canvas:
         special = _FONTS_BY_LANGUAGE.get(self.language.split("-")[0], ())
         found = next((name for name in (special or _FONTS) if pyglet.font.have_font(name)), "")
         if special and not found:
-            raise StageError(f"no font for '{self.language}'", "stage", f"Install {special[0]} (fonts-noto-cjk).")
+            raise StageError(f"no font for '{self.language}'", "stage", f"Install one, such as {special[0]}.")
         return found
 
 

@@ -187,7 +187,7 @@ class StageProcess:
                 if isinstance(message, Hello):
                     return message
                 if isinstance(message, Failed):
-                    raise StageError(message.message, "stage")
+                    raise StageError(message.message)
         raise StageError(f"the participant's screen did not open within {timeout_s:.0f} s", "stage", self._quote())
 
     def _drain(self) -> list[FromStage]:
