@@ -37,7 +37,7 @@ class EdaFault(Model):
     kind: Literal["silent", "restart"] = Field(
         description="silent: connected, but no samples come; restart: the outlet vanishes and comes back"
     )
-    at_s: float = Field(ge=0, description="When it begins")
+    at_s: float = Field(ge=0, description="When it begins, after someone first listened")
     seconds: float = Field(gt=0, le=600, description="How long it lasts")
 
 
