@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pylsl
 import pytest
 from pydantic import ValidationError
@@ -46,12 +48,17 @@ def stamps(chunks: list[Samples]) -> Any:  # noqa: ANN401 - an array
 def outlet(source_id: str, rate_hz: float, channels: int, *under: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run the counting outlet in a process of its own, under another program if one is given."""
     command = [*under, sys.executable, str(OUTLET), source_id, str(rate_hz), str(channels)]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    whole = [process.pid]
     try:
         yield process
     finally:
-        process.kill()
-        process.wait()
+        whole += [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
+        process.communicate()  # closes its standard input, upon which it ends
+    deadline = time.monotonic() + 30
+    while any(psutil.pid_exists(pid) for pid in whole):
+        assert time.monotonic() < deadline, "an outlet is still there"
+        time.sleep(0.05)
 
 
 def open_outlet(channels: list[tuple[str, str]], *, rate_hz: float = 100.0, kind: str = "Bio") -> pylsl.StreamOutlet:
