@@ -1,1 +1,14 @@
-"""The analyst's way into a session: read only, without Qt, PsychoPy, RealSense or PortAudio."""
+"""The analyst's way into a session: read only, without Qt, PsychoPy, RealSense or PortAudio.
+
+>>> import labcapture.reading
+>>> session = labcapture.reading.open("sessions/P007_01_20261121T101500Z")  # doctest: +SKIP
+>>> session.part, session.trials["03_e"].color[0].shape  # doctest: +SKIP
+('A', (720, 1280, 3))
+"""
+
+from labcapture.reading.session import Session, Trial, open_session
+from labcapture.reading.streams import AudioStream, FrameStream, SampleStream
+
+open = open_session
+
+__all__ = ["AudioStream", "FrameStream", "SampleStream", "Session", "Trial", "open"]

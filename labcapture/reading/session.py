@@ -1,0 +1,291 @@
+"""A session as an analyst meets it: who, what, which trials, which signals."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import h5py
+
+from labcapture.core.errors import RecordingError
+from labcapture.reading.streams import (
+    AudioStream,
+    FrameStream,
+    SampleStream,
+    Table,
+    read_attributes,
+    read_table,
+)
+from labcapture.recording import schema
+
+
+def open_session(path: str | os.PathLike[str]) -> Session:
+    """Open a session for reading.
+
+    Parameters
+    ----------
+    path
+        Its folder, or the ``session.h5`` in it.
+
+    Raises
+    ------
+    RecordingError
+        It is no session, was not closed, is damaged, or of a newer version of the format.
+    """
+    given = Path(path)
+    file = given / schema.SESSION_FILE if given.is_dir() else given
+    if not file.is_file():
+        raise RecordingError("no session", str(given), f"Give the session's folder or its {schema.SESSION_FILE}.")
+    if file.name != schema.SESSION_FILE or not h5py.is_hdf5(file):
+        raise RecordingError("not a session", str(given), f"Give the session's folder or its {schema.SESSION_FILE}.")
+    try:
+        h5 = h5py.File(file, "r")
+    except OSError as error:
+        mend = f"If it is not being recorded just now, run: labcapture recover {file.parent}"
+        raise RecordingError(f"was not closed, or is damaged ({error})", str(file), mend) from error
+    try:
+        return Session(file.parent, h5)
+    except BaseException:
+        h5.close()
+        raise
+
+
+class Session:
+    """A closed session, read only. Use it in a ``with`` statement, or call `close`."""
+
+    def __init__(self, folder: Path, h5: h5py.File) -> None:
+        self.folder = folder
+        self.h5 = h5
+        """The file itself, for whatever this class does not offer."""
+        self.attributes: Mapping[str, Any] = read_attributes(h5)
+        if self.attributes.get("format") != schema.FORMAT:
+            raise RecordingError("not a session of labcapture", str(h5.filename), "Is it the right file?")
+        version = self.attributes.get("version", 0)
+        if version > schema.VERSION:
+            what = f"of format version {version}, this program reads up to {schema.VERSION}"
+            raise RecordingError(what, str(h5.filename), "Update labcapture.")
+        if not self.attributes.get("closed", False):
+            raise RecordingError("was not closed", str(h5.filename), f"Run: labcapture recover {folder}")
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Session {self.folder.name}: {len(self.trials)} trials, part {self.part}>"
+
+    def close(self) -> None:
+        """Close its files; what was read stays."""
+        for trial in self.__dict__.get("trials", {}).values():  # none if nobody asked for them
+            trial.close()
+        self.h5.close()
+
+    @property
+    def participant(self) -> str:
+        """Pseudonym of the participant."""
+        return str(self.attributes["participant"])
+
+    @property
+    def session(self) -> str:
+        """Id of the session."""
+        return str(self.attributes["session"])
+
+    @property
+    def paradigm(self) -> str:
+        """``neutralization``, ``mock_crime``, ``perception`` or ``none``."""
+        return str(self.attributes["paradigm"])
+
+    @property
+    def part(self) -> str:
+        """``A``, ``B``, ``C``, ``C-unlabelled`` or ``none``."""
+        return str(self.attributes["part"])
+
+    @property
+    def verdict(self) -> str:
+        """``labelled`` or ``unlabelled``."""
+        return str(self.attributes["verdict"])
+
+    @property
+    def simulated(self) -> bool:
+        """Whether any instrument was simulated: then it is no measurement of anyone."""
+        return bool(self.attributes["simulated"])
+
+    @property
+    def rule(self) -> dict[str, Any]:
+        """The quality rule as it was applied."""
+        rule: dict[str, Any] = json.loads(self.h5["quality"].attrs["rule"])
+        return rule
+
+    @cached_property
+    def trials(self) -> Mapping[str, Trial]:
+        """The recorded trials by id, in order."""
+        trials = [Trial(self, name) for name in self.h5["trials"]]
+        return {trial.id: trial for trial in sorted(trials, key=lambda trial: trial.start)}
+
+    @cached_property
+    def streams(self) -> Mapping[str, Mapping[str, Any]]:
+        """What each stream of the rig says of itself, by name."""
+        return {name: read_attributes(group) for name, group in self.h5["streams"].items()}
+
+    @cached_property
+    def audio(self) -> Mapping[str, AudioStream]:
+        """Sound of the whole session by name; usually there is one, ``voice``."""
+        names = (name for name, facts in self.streams.items() if facts["kind"] == "audio")
+        return {name: AudioStream(name, self.h5[name]) for name in names}
+
+    @cached_property
+    def samples(self) -> Mapping[str, SampleStream]:
+        """LSL streams of the whole session by name, ``eda`` among them."""
+        names = (name for name, facts in self.streams.items() if facts["kind"] == "samples")
+        return {name: SampleStream(name, self.h5[name if name == "eda" else f"lsl/{name}"]) for name in names}
+
+    @property
+    def voice(self) -> AudioStream:
+        """The voice; `KeyError` if there is none."""
+        return self.audio["voice"]
+
+    @property
+    def eda(self) -> SampleStream:
+        """Electrodermal activity; `KeyError` if there is none."""
+        return self.samples["eda"]
+
+    def gaps(self, stream: str) -> Table:
+        """Return the gaps of a stream over the whole session, those between trials included.
+
+        Raises
+        ------
+        KeyError
+            There is no such stream.
+        """
+        if self.streams[stream]["kind"] == "frames":
+            return read_table(self.h5[f"streams/{stream}/gaps"])
+        return (self.audio[stream] if stream in self.audio else self.samples[stream]).gaps
+
+    @cached_property
+    def markers(self) -> Table:
+        """Events: time (LSL s), label, source, step."""
+        return read_table(self.h5["markers"])
+
+    @cached_property
+    def self_report(self) -> Table:
+        """What the participant felt: time, step, trial, question, value, number, reaction_time, by."""
+        return read_table(self.h5["self_report"])
+
+    @cached_property
+    def answers(self) -> Table:
+        """All other answers, with the columns of ``self_report``."""
+        return read_table(self.h5["answers"])
+
+    @cached_property
+    def stimulus_flips(self) -> Table:
+        """Every flip of a film: trial, step, flip, time (LSL s), movie_time (s), late."""
+        return read_table(self.h5["stimulus_flips"])
+
+    @cached_property
+    def notes(self) -> Table:
+        """What the experimenter wrote: time (LSL s), text."""
+        return read_table(self.h5["notes"])
+
+    @cached_property
+    def counts(self) -> Table:
+        """Frames due, recorded and lost per trial and stream."""
+        return read_table(self.h5["quality/counts"])
+
+    @cached_property
+    def verdicts(self) -> Mapping[str, tuple[bool, list[str]]]:
+        """(annotatable, reasons why not) of each trial, by its id."""
+        rows = read_table(self.h5["quality/verdicts"])
+        return {row["trial"]: (bool(row["annotatable"]), row["reasons"].splitlines()) for row in rows}
+
+
+class Trial:
+    """One recorded trial. Its streams are attributes by name: ``trial.color[0]``, ``trial.depth.time``."""
+
+    def __init__(self, session: Session, name: str) -> None:
+        self._session = session
+        self._group = session.h5["trials"][name]
+        self.id = name
+        self.attributes: Mapping[str, Any] = read_attributes(self._group)
+        """step, clip, emotion, take, ... of the trial."""
+
+    def __repr__(self) -> str:
+        return f"<Trial {self.id}: {', '.join(self)}, {self.stop - self.start:.1f} s>"
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._group)
+
+    def __getitem__(self, stream: str) -> FrameStream:
+        """Return a camera stream.
+
+        Raises
+        ------
+        KeyError
+            The trial has no such stream.
+        RecordingError
+            Its file is missing or unreadable.
+        """
+        if stream not in self.streams:
+            raise KeyError(f"trial {self.id} has {', '.join(self)}, not {stream}")
+        return self.streams[stream]
+
+    def __getattr__(self, stream: str) -> FrameStream:
+        if stream.startswith("_") or stream not in self._group:
+            raise AttributeError(f"trial has no stream or attribute {stream!r}")
+        return self[stream]
+
+    @property
+    def start(self) -> float:
+        """LSL time (s) from which on frames belong to the trial, by arrival."""
+        return float(self.attributes["start"])
+
+    @property
+    def stop(self) -> float:
+        """LSL time (s) up to which they do."""
+        return float(self.attributes["stop"])
+
+    @property
+    def annotatable(self) -> bool:
+        """Whether the trial kept every limit of the rule."""
+        return self._session.verdicts[self.id][0]
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why it is not annotatable, a sentence for each limit."""
+        return self._session.verdicts[self.id][1]
+
+    @cached_property
+    def file(self) -> h5py.File:
+        """The trial's own file.
+
+        Raises
+        ------
+        RecordingError
+            It is missing, was not closed, or is damaged.
+        """
+        path = self._session.folder / schema.trial_path(self.id)
+        if not path.is_file():
+            raise RecordingError("the trial's file is missing", str(path), "Put it back beside session.h5.")
+        try:
+            return h5py.File(path, "r")
+        except OSError as error:
+            mend = f"Run: labcapture recover {self._session.folder}"
+            raise RecordingError(f"was not closed, or is damaged ({error})", str(path), mend) from error
+
+    @cached_property
+    def streams(self) -> Mapping[str, FrameStream]:
+        """Its camera streams by name."""
+        return {name: FrameStream(name, self.file[name]) for name in self}
+
+    def close(self) -> None:
+        """Close its file if it was opened."""
+        if "file" in self.__dict__:
+            self.file.close()

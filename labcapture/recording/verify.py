@@ -1,0 +1,212 @@
+"""Whether a session is whole: nothing missing, nothing changed since it was written, nothing out of order.
+
+Four witnesses are heard. The checksums cover every file but those of pictures. The journal says what was written,
+picture by picture and row by row, and is held against the HDF5 files. The schema says what must be there. And the data
+must agree with themselves: times and frame numbers rise, every skip has its row in a gap table, counts add up.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from labcapture.core.errors import RecordingError
+from labcapture.recording import schema
+from labcapture.recording.conformity import nonconformities
+from labcapture.recording.consistency import picture_contradictions, sample_contradictions, sound_contradictions
+from labcapture.recording.folder import checksummed
+from labcapture.recording.witness import Witness
+
+Progress = Callable[[str, int, int], None]
+"""Told (what is being checked, bytes done, bytes in all)."""
+
+
+@dataclass
+class VerifyResult:
+    """What was found: ``problems``, a sentence each with file, dataset and frame, and how much was ``checked``."""
+
+    folder: str
+    problems: list[str] = field(default_factory=list)
+    checked: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("files", "frames", "rows", "bytes"), 0))
+
+    @property
+    def whole(self) -> bool:
+        """Whether nothing was found wrong."""
+        return not self.problems
+
+
+def verify(path: str | os.PathLike[str], progress: Progress | None = None) -> VerifyResult:
+    """Check a session; it is only read.
+
+    Parameters
+    ----------
+    path
+        Its folder, or the ``session.h5`` in it.
+    progress
+        Called now and then.
+
+    Raises
+    ------
+    RecordingError
+        There is no session at ``path``.
+    """
+    given = Path(path)
+    folder = given.parent if given.name == schema.SESSION_FILE else given
+    if not (folder / schema.SESSION_FILE).is_file():
+        raise RecordingError("no session", str(given), f"Give the session's folder or its {schema.SESSION_FILE}.")
+    return _Check(folder, progress or (lambda *_: None)).run()
+
+
+class _Check:
+    """One verification."""
+
+    def __init__(self, folder: Path, progress: Progress) -> None:
+        self.folder = folder
+        self.result = VerifyResult(str(folder))
+        self._progress = progress
+        files = [file for file in folder.rglob("*") if file.is_file()]
+        self._total = sum(file.stat().st_size for file in files)
+
+    def run(self) -> VerifyResult:
+        for problem in self._problems():
+            self.result.problems.append(problem)
+        self._progress("done", self._total, self._total)
+        return self.result
+
+    def _problems(self) -> Iterator[str]:
+        yield from self._checksums()
+        counts: dict[str, int] = {}
+        for kind, name, trial in self._files():
+            self._progress(name, self.result.checked["bytes"], self._total)
+            yield from self._file(kind, name, schema.journal_path(trial), counts, trial)
+            self.result.checked["files"] += 1
+        yield from self._summary(counts)
+
+    def _files(self) -> Iterator[tuple[schema.File, str, str | None]]:
+        """Yield (kind, path, trial) of every HDF5 file that is there, or that a journal tells of."""
+        yield "session", schema.SESSION_FILE, None
+        there = {path.stem for path in (self.folder / schema.TRIALS_FOLDER).glob("*.h5")}
+        journalled = {path.stem for path in (self.folder / schema.journal_path("x")).parent.glob("*.jsonl")}
+        for trial in sorted(there | journalled):
+            yield "trial", schema.trial_path(trial), trial
+
+    def _checksums(self) -> Iterator[str]:
+        file = self.folder / schema.CHECKSUMS_FILE
+        if not file.is_file():
+            yield f"{file.name}: is missing: the session was not closed; run: labcapture recover {self.folder}"
+            return
+        known: dict[str, str] = {}
+        for number, line in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+            digest, separator, name = line.partition("  ")
+            if not separator or len(digest) != 64:
+                yield f"{file.name}: line {number} is damaged"
+                continue
+            known[name] = digest
+        for name in sorted(set(checksummed(self.folder)) - known.keys()):
+            yield f"{name}: does not stand in {file.name}: it was added later"
+        for name, digest in known.items():
+            path = self.folder / name
+            if not path.is_file():
+                yield f"{name}: is missing"
+                continue
+            with path.open("rb") as stream:
+                if hashlib.file_digest(stream, "sha256").hexdigest() != digest:
+                    yield f"{name}: was changed after the session was closed (SHA-256 differs)"
+            self.result.checked["files"] += 1
+
+    def _file(
+        self, kind: schema.File, name: str, journal: str, counts: dict[str, int], trial: str | None
+    ) -> Iterator[str]:
+        path = self.folder / name
+        if not path.is_file():
+            yield f"{name}: is missing"
+            return
+        try:
+            h5 = h5py.File(path, "r")
+        except OSError as error:
+            yield f"{name}: cannot be opened ({error}); run: labcapture recover {self.folder}"
+            return
+        with h5:
+            if not h5.attrs.get("closed", False):
+                yield f"{name}: was not closed; run: labcapture recover {self.folder}"
+            version = h5.attrs.get("version", 0)
+            if version > schema.VERSION:
+                yield f"{name}: of format version {version}, this program knows up to {schema.VERSION}"
+                return
+            try:
+                yield from nonconformities(h5, kind, name)
+                witness = Witness(self.folder, h5, kind, name, journal, self._tick)
+                yield from witness.hear()
+                yield from _contradictions(h5, kind, name)
+            except (OSError, KeyError, RuntimeError) as error:  # what h5py raises on a damaged structure
+                yield f"{name}: its structure is damaged ({error})"
+                return
+            if kind == "session":
+                counts.update(_signals(h5))
+        self.result.checked["rows"] += witness.rows
+        for dataset, count in witness.frames.items():
+            self.result.checked["frames"] += count
+            counts[f"{trial}{dataset}"] = count
+
+    def _tick(self, what: str, nbytes: int) -> None:
+        self.result.checked["bytes"] += nbytes
+        self._progress(what, min(self.result.checked["bytes"], self._total), self._total)
+
+    def _summary(self, counts: dict[str, int]) -> Iterator[str]:
+        file = self.folder / schema.SUMMARY_FILE
+        try:
+            summary: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            yield f"{file.name}: is missing"
+            return
+        except ValueError as error:
+            yield f"{file.name}: is damaged ({error})"
+            return
+        yield from self._add_up(summary, counts)
+
+    def _add_up(self, summary: dict[str, Any], counts: dict[str, int]) -> Iterator[str]:
+        """Yield where the counts of the summary are not those of the files."""
+        name, seen = schema.SUMMARY_FILE, set()
+        totals: dict[str, int] = dict.fromkeys(summary.get("recorded", {}), 0)
+        for trial in summary.get("trials", []):
+            for stream, said in trial["streams"].items():
+                key = f"{trial['trial']}/{stream}/frames"
+                seen.add(key)
+                totals[stream] = totals.get(stream, 0) + said["recorded"]
+                if counts.get(key) != said["recorded"]:
+                    there = counts.get(key, "no")
+                    yield f"{name}: trial {trial['trial']} has {said['recorded']} frames of {stream}, its file {there}"
+        for key in sorted(counts.keys() - seen):
+            if key.endswith("/frames"):
+                yield f"{name}: does not tell of {key.removesuffix('/frames')}, of which there is a file"
+        for stream, said in summary.get("recorded", {}).items():
+            there = counts.get(stream, totals.get(stream, 0))
+            if said != there:
+                yield f"{name}: {stream} was recorded {said} times, the files have {there}"
+
+
+def _contradictions(h5: h5py.File, kind: schema.File, name: str) -> Iterator[str]:
+    """Yield what the streams of a file say against themselves."""
+    if kind == "trial":
+        for stream in h5.values():
+            yield from picture_contradictions(stream, name)
+        return
+    for stream, facts in h5["streams"].items():
+        if facts.attrs["kind"] == "audio":
+            yield from sound_contradictions(h5[stream], name)
+        elif facts.attrs["kind"] == "samples":
+            yield from sample_contradictions(h5[stream if stream == "eda" else f"lsl/{stream}"], name)
+
+
+def _signals(h5: h5py.File) -> dict[str, int]:
+    """Return the number of samples of every signal by its name."""
+    kinds = {name: facts.attrs["kind"] for name, facts in h5["streams"].items()}
+    places = {name: name if kind == "audio" or name == "eda" else f"lsl/{name}" for name, kind in kinds.items()}
+    return {name: len(h5[places[name]]["samples"]) for name, kind in kinds.items() if kind != "frames"}
