@@ -1,8 +1,8 @@
 """An LSL outlet in a process of its own, for tests: ``python lsl_outlet.py SOURCE_ID RATE_HZ CHANNELS``.
 
 Channel 0 counts the samples, channel 1 repeats the stamp, channel 2 is this machine's true monotonic time, asked of the
-kernel itself, so that a library that lends this process another clock has no say in it. It ends with its standard input:
-a program that runs it under another clock may not pass a signal on.
+kernel itself, so that a library that lends this process another clock has no say in it. It ends with its standard
+input: a program that runs it under another clock may not pass a signal on.
 """
 
 from __future__ import annotations
