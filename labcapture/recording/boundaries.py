@@ -16,7 +16,7 @@ from itertools import pairwise
 from labcapture.core.chunks import Cause, Gap
 
 _SLACK = 1e-6  # of a period, against rounding
-_HEAD_PERIODS = 1.5  # the first frame may come later than this only if one is missing before it
+_HEAD_PERIODS = 1.25  # a first frame that comes later than this, jitter included, has one missing before it
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,17 +128,20 @@ def _unreported(take: Take, closed: Sequence[Gap]) -> Iterator[Gap]:
 
 def _head(take: Take, closed: Sequence[Gap]) -> list[Gap]:
     """Return a row for the time before the very first frame of the stream."""
-    if take.before is not None or not take.stored or not take.rate_hz:
+    if take.before is not None or not take.rate_hz:
         return []
-    first = take.stored[0]
+    first = take.stored[0] if take.stored else take.after
+    if first is None or any(gap.start < first.arrival and gap.stop > take.start for gap in closed):
+        return []
     due = (first.arrival - take.start) * take.rate_hz
-    if due <= _HEAD_PERIODS or any(gap.start < first.arrival and gap.stop > take.start for gap in closed):
+    if due <= _HEAD_PERIODS:
         return []
     count = math.floor(due + _SLACK)
+    later = max(0, math.floor((first.arrival - take.stop) * take.rate_hz + _SLACK)) if not take.stored else 0
+    low, high = first.number - count, first.number - 1 - later
+    numbers = (low, high) if low >= 0 else (-1, -1)
     note = "no frame before: estimated from the start of the trial"
-    low = first.number - count
-    numbers = (low, first.number - 1) if low >= 0 else (-1, -1)
-    return [Gap(take.stream, Cause.DISCONNECT, *numbers, count, take.start, first.arrival, note)]
+    return [Gap(take.stream, Cause.DISCONNECT, *numbers, count - later, take.start, first.arrival, note)]
 
 
 def _tail(take: Take, still: Sequence[Gap]) -> Gap | None:

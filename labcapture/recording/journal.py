@@ -137,16 +137,28 @@ class Journal:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_BINARY", 0)
         self._file = os.open(path, flags, 0o640)
         self._keys: dict[str, tuple[str, ...]] = {}
+        self._size = 0
         self.append("header", format=FORMAT, version=VERSION, file=file)
 
     def append(self, kind: str, **members: Any) -> None:  # noqa: ANN401 - any JSON
-        """Append one line."""
+        """Append one line, or nothing.
+
+        Raises
+        ------
+        OSError
+            The disk is full or gone.
+        """
         text = json.dumps({"kind": kind, **members}, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
         body = text[:-1].encode()
         line = b'%b%b%08x"}\n' % (body, _TAIL.encode(), zlib.crc32(body))
         view = memoryview(line)
-        while view:  # a full disk may take a part only; the rest then raises
-            view = view[os.write(self._file, view) :]
+        try:
+            while view:  # a full disk may take a part only; the rest then raises
+                view = view[os.write(self._file, view) :]
+        except OSError:
+            os.ftruncate(self._file, self._size)  # else the next line would be lost with this torn one
+            raise
+        self._size += len(line)
 
     def chunk(self, record: ChunkRecord) -> None:
         """Append a picture."""

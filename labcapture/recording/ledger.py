@@ -156,14 +156,14 @@ class Ledger:
 
     # What is taken, and what is lost ----------------------------------------------------------------------------------
 
-    def accept(self, chunk: Data) -> Gap | None:
-        """Count what was taken; return the gap that ends with it, if there was one."""
+    def accept(self, chunk: Data, why: str) -> Gap | None:
+        """Count what was taken; return the gap that ends with it, if there was one, with ``why`` as its note."""
         stream = self.streams[chunk.stream]
         stream.recorded += size(chunk)
         stream.accepted = chunk.arrival_time
-        return self._end(stream, chunk.arrival_time, QUEUE_FULL)
+        return self._end(stream, chunk.arrival_time, why)
 
-    def lose(self, chunk: Data, trial: Trial | None, *, was_accepted: bool = False) -> Gap | None:
+    def lose(self, chunk: Data, trial: Trial | None, why: str, *, was_accepted: bool = False) -> Gap | None:
         """Count what was lost by us; return the gap of an earlier trial that ends with it, if there is one."""
         stream, count, first = self.streams[chunk.stream], size(chunk), number(chunk)
         stream.lost += count
@@ -174,7 +174,7 @@ class Ledger:
         if run is not None and run.trial == name:
             run.first, run.last, run.count = min(run.first, first), max(run.last, last), run.count + count
             return None
-        ended = self._end(stream, chunk.arrival_time, QUEUE_FULL)
+        ended = self._end(stream, chunk.arrival_time, why)
         before = min(stream.accepted, chunk.arrival_time)  # what was accepted later may have been lost on the way, too
         start = max(before, earliest) if math.isfinite(before) else max(chunk.arrival_time, earliest)
         stream.loss = _Loss(name, start, first, last, count)

@@ -55,6 +55,7 @@ class Pipeline:
     def __init__(self, limit_bytes: int, raw_above_bytes: int, workers: int) -> None:
         self.limit_bytes = limit_bytes
         self.raw_frames = 0
+        """Pictures stored raw because encoding fell behind."""
         self._raw_above = raw_above_bytes
         self._bytes = 0
         self._waiting_bytes = 0
@@ -142,27 +143,29 @@ class Pipeline:
             try:
                 frame = item.content
                 assert isinstance(frame, Frame)  # noqa: S101 - only pictures wait for an encoder
-                stored, raw = _stored(frame.pixels, raw)
-                item.stored, item.filter_mask, item.digest = stored, int(raw), digest(stored)
+                item.stored, item.filter_mask = _stored(frame.pixels, raw)
+                item.digest = digest(item.stored)
                 item.content = replace(frame, pixels=_NO_PIXELS)
             except Exception as error:  # noqa: BLE001 - told by the item; the order must go on
                 item.error = error
             with self._lock:
-                self.raw_frames += item.filter_mask
+                self.raw_frames += raw
                 self._bytes += len(item.stored) - item.nbytes
                 item.nbytes = len(item.stored)
                 item.ready = True
                 self._arrived.notify()
 
 
-def _stored(pixels: NDArray[Any], raw: bool) -> tuple[bytes | memoryview, bool]:
-    """Return the bytes of a picture's chunk, and whether they are raw."""
+def _stored(pixels: NDArray[Any], raw: bool) -> tuple[bytes | memoryview, int]:
+    """Return the bytes of a picture's chunk, and its filter mask: 1 where they are raw."""
     if not raw:
         try:
-            return codecs.encode(pixels), False
+            encoded = codecs.encode(pixels)
         except Exception:  # noqa: BLE001 - whatever an encoder has against a picture, the picture itself is kept
-            return _plain(pixels), True
-    return _plain(pixels), True
+            return _plain(pixels), 1
+        if len(encoded) < pixels.nbytes:  # pure noise grows; so would the queue, beyond its bound
+            return encoded, 0
+    return _plain(pixels), 1
 
 
 def _plain(pixels: NDArray[Any]) -> memoryview:

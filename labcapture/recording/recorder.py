@@ -11,8 +11,8 @@ A failure to write is told by `Recorder.status` and never raised into a device's
 
 from __future__ import annotations
 
+import errno
 import math
-import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,19 +20,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from labcapture.core.chunks import AudioBlock, Chunk, ClockOffset, Frame, Gap, Samples, StreamSpec
 from labcapture.core.clock import lsl_time
 from labcapture.core.errors import RecordingError
 from labcapture.recording import codecs, schema
 from labcapture.recording.folder import SessionHeader, create_folder, remove_empty, write_checksums, write_summary
-from labcapture.recording.journal import jsonable
 from labcapture.recording.ledger import QUEUE_FULL, Data, Ledger, Trial
 from labcapture.recording.pipeline import Item, Pipeline
 from labcapture.recording.quality import TrialVerdict
 from labcapture.recording.reserve import Reserve
 from labcapture.recording.scribe import Scribe
+from labcapture.recording.summary import summary
 
 __all__ = ["Recorder", "RecorderStatus", "SessionHeader", "create_folder"]
 
@@ -60,7 +60,7 @@ class RecorderStatus:
     sync_age_s
         Seconds since the disk last held everything.
     error
-        What failed; empty if nothing did. From then on chunks are refused.
+        What failed; empty if nothing did. Once writing has failed, all data are refused.
     verdicts
         Of the trials that are finished.
     """
@@ -116,6 +116,7 @@ class Recorder:
         self.folder, self._header = folder, header
         self._ledger = Ledger(streams)
         self._error = ""
+        self._is_broken = False  # whether writing failed; from then on only small things are still tried
         self._summary: dict[str, Any] | None = None
         self._ended = False
         self._lock = threading.RLock()
@@ -149,8 +150,7 @@ class Recorder:
                 if isinstance(chunk, Frame):
                     return self._offer_frame(chunk)
                 if isinstance(chunk, AudioBlock | Samples):
-                    self._ledger.check(chunk)
-                    return self._settle(chunk, None, not self._error and self._pipeline.put(chunk))
+                    return self._settle(chunk, None, self._is_wanted(chunk) and self._pipeline.put(chunk))
                 if isinstance(chunk, Gap):
                     self._ledger.reported.append(chunk)
                 return self._pipeline.put(chunk)
@@ -163,12 +163,21 @@ class Recorder:
         self._hand_over_whole()
         if trial is None:
             return True
-        self._ledger.check(frame)
-        return self._settle(frame, trial, not self._error and self._pipeline.put_frame(frame, trial.name))
+        return self._settle(frame, trial, self._is_wanted(frame) and self._pipeline.put_frame(frame, trial.name))
+
+    def _is_wanted(self, chunk: Data) -> bool:
+        """Return whether a chunk can be written: nothing has failed, and it is what its stream had said."""
+        try:
+            self._ledger.check(chunk)
+        except RecordingError as error:
+            self._fail(error)
+            return False
+        return not self._is_broken
 
     def _settle(self, chunk: Data, trial: Trial | None, taken: bool) -> bool:
         """Enter into the books whether a chunk was taken."""
-        gap = self._ledger.accept(chunk) if taken else self._ledger.lose(chunk, trial)
+        why = self._error or QUEUE_FULL
+        gap = self._ledger.accept(chunk, why) if taken else self._ledger.lose(chunk, trial, why)
         if gap is not None:
             self._pipeline.put(gap)
         return taken
@@ -300,14 +309,12 @@ class Recorder:
 
     def _fail(self, error: Exception) -> None:
         with self._lock:
-            if not self._error:
-                self._error = self._told(error)
-        self._reserve.free()
+            self._error = self._error or self._told(error)
 
     def _told(self, error: Exception) -> str:
         if isinstance(error, RecordingError):
             return str(error)
-        full = shutil.disk_usage(self.folder).free < Reserve.BYTES
+        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
         what = "the disk is full" if full else f"cannot be written ({type(error).__name__}: {error})"
         return str(RecordingError(what, str(self.folder), "End the session; all until now is kept."))
 
@@ -321,7 +328,7 @@ class Recorder:
                 self._pipeline.done(item)
             with self._lock:
                 self._hand_over_whole()
-            if time.monotonic() - self._synced >= _SYNC_S and not self._error:
+            if time.monotonic() - self._synced >= _SYNC_S and not self._is_broken:
                 self._attempt(self._sync)
         self._scribe.abandon()
 
@@ -329,7 +336,9 @@ class Recorder:
         try:
             action()
         except Exception as error:  # noqa: BLE001 - the recorder goes on with what can be saved; status tells the error
+            self._is_broken = True
             self._fail(error)
+            self._reserve.free()
 
     def _handle(self, item: Item) -> None:
         content = item.content
@@ -343,13 +352,13 @@ class Recorder:
             except Exception:
                 with self._lock:
                     trial = self._ledger.trials.get(item.trial)
-                    gap = self._ledger.lose(content, trial, was_accepted=True)
+                    gap = self._ledger.lose(content, trial, self._error or QUEUE_FULL, was_accepted=True)
                 if gap is not None:
                     self._scribe.record(gap)
                 raise
 
     def _write(self, item: Item, content: Data) -> None:
-        if self._error:  # after a failure only small things are still tried
+        if self._is_broken:
             raise RecordingError(self._error)
         if isinstance(content, Frame):
             self._scribe.picture(item)
@@ -362,6 +371,8 @@ class Recorder:
         self._scribe.pairs(pairs)
 
     def _sync(self) -> None:
+        if not self._is_broken:
+            self._reserve.check()
         self._store_pairs()
         self._scribe.sync()
         self._synced = time.monotonic()
@@ -395,7 +406,15 @@ class Recorder:
         self._thread.join()
         self._pipeline.close()
         self._reserve.free()
-        self._summary = self._summed_up(outcome, completed, error)
+        self._summary = summary(
+            self._header,
+            self._ledger,
+            self._scribe.trials,
+            outcome,
+            completed=completed,
+            error=error or self._error,
+            raw_frames=self._pipeline.raw_frames,
+        )
         try:
             write_summary(self.folder, self._summary)
             write_checksums(self.folder)
@@ -411,27 +430,3 @@ class Recorder:
             outcome |= self._scribe.conclude(completed, error or self._error)
         finally:
             self._ended = True
-
-    def _summed_up(self, outcome: Mapping[str, Any], completed: bool, error: str) -> dict[str, Any]:
-        lost_before: dict[str, int] = {}
-        lost_by: dict[str, int] = {}
-        for name, stream in self._ledger.streams.items():
-            lost_before[name], lost_by[name] = self._ledger.lost_signal(name)
-            if stream.spec.kind == "frames":
-                counts = [t["streams"][name] for t in self._scribe.trials if name in t["streams"]]
-                lost_before[name] = sum(count["lost_before_us"] for count in counts)
-                lost_by[name] = sum(count["lost_by_us"] for count in counts)
-        identity = {key: value for key, value in self._header.identity().items() if key != "NX_class"}
-        summary = {
-            **identity,
-            "ended_utc": datetime.now(UTC).isoformat(),
-            **(outcome or {"part": "", "verdict": "", "reason": "session.h5 could not be finished"}),
-            "completed": completed,
-            "error": error or self._error,
-            "recorded": self._ledger.recorded(),
-            "lost_before_us": lost_before,
-            "lost_by_us": lost_by,
-            "raw_frames": self._pipeline.raw_frames,
-            "trials": self._scribe.trials,
-        }
-        return cast("dict[str, Any]", jsonable(summary))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from pathlib import Path
 
 
@@ -35,6 +36,17 @@ class Reserve:
             for _ in range(self.BYTES // len(block)):
                 if file.write(block) != len(block):
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def check(self) -> None:
+        """Notice a disk that is about to be full while there is still room to end in order.
+
+        Raises
+        ------
+        OSError
+            Less than twice the reserve is free.
+        """
+        if shutil.disk_usage(self._path.parent).free < 2 * self.BYTES:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def free(self) -> None:
         """Give the room back. May be called again."""

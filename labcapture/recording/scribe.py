@@ -114,25 +114,31 @@ class Scribe:
         times: dict[str, tuple[Array, Array]] = {}
         counts: list[StreamCounts] = []
         for spec in self._pictures:
-            take = dataclasses.replace(around.takes[spec.name], stored=file.seen(spec.name))
-            gaps[spec.name] = trial_gaps(take, around.reported)
-            device, arrival = file.times(spec.name)
+            name = spec.name
+            gaps[name] = trial_gaps(dataclasses.replace(around.takes[name], stored=file.seen(name)), around.reported)
+            device, arrival = file.times(name)
             fit = fits.get(clock_name(spec))
             unknown = np.full(len(device), np.nan), np.full(len(device), np.inf)
-            times[spec.name] = unknown if fit is None else fit.to_lsl(device, arrival)
-            counts.append(trial_counts(spec.name, spec.rate_hz, times[spec.name][0], arrival, gaps[spec.name]))
+            times[name] = unknown if fit is None else fit.to_lsl(device, arrival)
+            counts.append(trial_counts(name, spec.rate_hz, times[name][0], arrival, gaps[name]))
         verdict = judge(self._header.rule, counts)
         try:
-            self.session.end_trial(around.trial, around.stop, around.closing, counts, verdict)
             file.conclude(around.stop, around.closing, gaps, times)
+        except (OSError, RuntimeError):  # h5py raises either
+            verdict = TrialVerdict(False, (*verdict.reasons, "its file could not be finished"))
+            raise
         finally:
-            self._enter(around, counts, verdict)
             file.abandon()
+            self._enter(around, counts, verdict)
+            self.session.end_trial(around.trial, around.stop, around.closing, counts, verdict)
 
     def lost_trial(self, around: Around, reason: str) -> None:
-        """Enter a trial whose file could not be written."""
-        self._open.pop(around.trial, None)
-        self._enter(around, [], TrialVerdict(False, (f"not recorded: {reason}",)))
+        """Enter a trial whose file could not be created."""
+        counts = [
+            trial_counts(spec.name, spec.rate_hz, (), (), trial_gaps(around.takes[spec.name], around.reported))
+            for spec in self._pictures
+        ]
+        self._enter(around, counts, TrialVerdict(False, (f"not recorded: {reason}",)))
 
     def is_open(self, trial: str) -> bool:
         """Return whether a trial has a file."""

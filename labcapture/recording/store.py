@@ -39,6 +39,7 @@ class Growing:
         )
         self._blocks: list[NDArray[Any]] = []
         self._rows: list[Any] = []
+        self._stored = 0
         self.count = 0
 
     def push(self, row: Any) -> None:  # noqa: ANN401 - a scalar, or a tuple of a table
@@ -58,9 +59,10 @@ class Growing:
         if not self._blocks:
             return
         block = np.concatenate(self._blocks)
-        before = self.dataset.shape[0]
-        self.dataset.resize(before + len(block), axis=0)
-        self.dataset[before:] = block
+        after = self._stored + len(block)
+        self.dataset.resize(after, axis=0)
+        self.dataset[self._stored : after] = block
+        self._stored = after  # only now: what failed is tried again with the next flush
         self._blocks.clear()
 
     def _gather(self) -> None:
@@ -229,12 +231,27 @@ class Store:
     def abandon(self) -> None:
         """Close everything as far as it goes, with no mark that it was in order. May be called again."""
         try:
-            self.file.close()
+            if self.file:
+                self._close_anyhow()
         finally:
             self.journal.close()
             if self._descriptor >= 0:
                 os.close(self._descriptor)
                 self._descriptor = -1
+
+    def _close_anyhow(self) -> None:
+        """Close a file that may not be writable any more.
+
+        HDF5 2.0 crashes the process when it fails to write what it still holds while it closes a file. What could not
+        be flushed is lost to this file anyway (the journal has it), so let HDF5 write that into nothing.
+        """
+        try:
+            self.flush()
+        except (OSError, RuntimeError):  # h5py raises either; the caller is about to tell why we are here
+            nothing = os.open(os.devnull, os.O_RDWR)
+            os.dup2(nothing, self.file.id.get_vfd_handle())
+            os.close(nothing)
+        self.file.close()
 
     def discard(self) -> None:
         """Close and remove a file that could not even be begun."""

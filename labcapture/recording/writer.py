@@ -99,21 +99,26 @@ class TrialFile(Store):
         """Append a picture: ``stored`` bytes of its chunk (``filter_mask`` 0 encoded, 1 raw) and their digest."""
         path, seen = f"/{frame.stream}", self._seen[frame.stream]
         index = len(seen)
-        offset = self._write(self._pictures[frame.stream], index, stored, filter_mask)
-        self.journal.chunk(
-            ChunkRecord(
-                f"{path}/frames",
-                index,
-                offset,
-                len(stored),
-                filter_mask,
-                digest,
-                frame.frame_number,
-                frame.device_time,
-                frame.arrival_time,
-                frame.metadata,
+        pictures = self._pictures[frame.stream]
+        try:
+            offset = self._write(pictures, index, stored, filter_mask)
+            self.journal.chunk(
+                ChunkRecord(
+                    f"{path}/frames",
+                    index,
+                    offset,
+                    len(stored),
+                    filter_mask,
+                    digest,
+                    frame.frame_number,
+                    frame.device_time,
+                    frame.arrival_time,
+                    frame.metadata,
+                )
             )
-        )
+        except BaseException:
+            pictures.id.set_extent((index, *pictures.shape[1:]))  # else a picture of zeros would stand there
+            raise
         seen.append((frame.frame_number, frame.arrival_time, frame.device_time))
         self._growing[f"{path}/frame_number"].push(frame.frame_number)
         self._growing[f"{path}/arrival_time"].push(frame.arrival_time)
@@ -126,11 +131,7 @@ class TrialFile(Store):
         dataset.set_extent((index + 1, *tail))
         at = (index,) + (0,) * len(tail)
         end = file.get_filesize()
-        try:
-            dataset.write_direct_chunk(at, stored, filter_mask)
-        except BaseException:
-            dataset.set_extent((index, *tail))  # else a picture of zeros would stand here
-            raise
+        dataset.write_direct_chunk(at, stored, filter_mask)
         # The file grew by nothing but this chunk, so it begins where the file ended. Asking HDF5 instead takes a time
         # that grows with the number of chunks; that is left for the few that made the chunk index grow, too.
         if file.get_filesize() == end + len(stored):

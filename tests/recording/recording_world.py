@@ -59,8 +59,8 @@ def make(out: Path, streams: tuple[StreamSpec, ...] = (COLOR, DEPTH), **options:
 
 
 def pixels(spec: StreamSpec, index: int) -> Any:  # noqa: ANN401 - array of the stream's dtype
-    """Return noise that depends on ``index``, with the index itself in the first pixel."""
-    noise = np.random.default_rng(index).integers(0, 200, spec.shape).astype(spec.dtype)
+    """Return noise that depends on ``index``, with the index itself in the first two values."""
+    noise = np.random.default_rng(index).integers(100, 108, spec.shape).astype(spec.dtype)
     noise[0, 0] = 0
     noise.reshape(-1)[:2] = index % 250, index // 250
     return noise
