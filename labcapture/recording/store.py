@@ -6,6 +6,7 @@ h5py.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -251,7 +252,10 @@ class Store:
             nothing = os.open(os.devnull, os.O_RDWR)
             os.dup2(nothing, self.file.id.get_vfd_handle())
             os.close(nothing)
-        self.file.close()
+            with contextlib.suppress(OSError, RuntimeError):  # HDF5 remembers that a flush failed
+                self.file.close()
+        else:
+            self.file.close()
 
     def discard(self) -> None:
         """Close and remove a file that could not even be begun."""
