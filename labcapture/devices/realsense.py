@@ -302,6 +302,8 @@ class Camera:
 
     def _watch(self, emit: Emit, began: float) -> None:
         """Announce streams that fell silent, and bring back a camera that went away."""
+        if self._queue.size():
+            return  # if it was silent, then on our side
         now = lsl_time()
         for stream in self._streams:
             patience = self._config.silence_s + (0 if stream.last_arrival is not None else _FIRST_FRAME_S)

@@ -6,19 +6,19 @@ import importlib
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
-from labcapture.core.chunks import AudioBlock, Chunk, ClockOffset, Frame, Gap, Samples, StreamSpec
+from labcapture.core.chunks import AudioBlock, ClockOffset, Frame, Gap, Samples, StreamSpec
 from labcapture.core.clock import lsl_time
 from labcapture.core.errors import DeviceError, LabcaptureError
 from labcapture.devices.base import Device, DeviceConfig
 from labcapture.devices.rig import create, kinds
+from tests.devices.flows import PATIENCE_S, Flow, flowing
 
-PATIENCE_S = 40.0
 CHUNK = {"frames": Frame, "audio": AudioBlock, "samples": Samples}
 
 
@@ -41,51 +41,6 @@ def device(config: DeviceConfig) -> Iterator[Device]:
         made.close()
 
 
-class Flow:
-    """A device that runs in a thread of its own, and what it emitted."""
-
-    def __init__(self, device: Device) -> None:
-        self.chunks: list[Chunk] = []
-        self.error: BaseException | None = None
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(device,))
-
-    def _run(self, device: Device) -> None:
-        try:
-            device.run(self.chunks.append, self._stop)
-        except BaseException as error:  # noqa: BLE001 - told by the test's own thread
-            self.error = error
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def wait_until(self, condition: Any) -> None:  # noqa: ANN401 - any callable
-        deadline = time.monotonic() + PATIENCE_S
-        while not condition():
-            assert self.error is None, self.error
-            assert self._thread.is_alive(), "run ended by itself"
-            assert time.monotonic() < deadline, "it did not happen in time"
-            time.sleep(0.01)
-
-    def data(self, stream: str) -> list[Frame | AudioBlock | Samples]:
-        return [c for c in self.chunks if isinstance(c, Frame | AudioBlock | Samples) and c.stream == stream]
-
-    def stop(self) -> None:
-        self._stop.set()
-        self._thread.join(PATIENCE_S)
-        assert not self._thread.is_alive(), "run did not end"
-
-
-@contextmanager
-def flowing(device: Device) -> Iterator[Flow]:
-    flow = Flow(device)
-    flow.start()
-    try:
-        yield flow
-    finally:
-        flow.stop()
-
-
 def test_kinds_are_the_modules() -> None:
     assert {"realsense", "microphone", "lsl"} <= set(kinds())
 
@@ -106,7 +61,7 @@ def test_open_describe_run_stop_close(device: Device) -> None:
     assert list(device.describe()) == specs
     with flowing(device) as flow:
         for spec in specs:
-            flow.wait_until(lambda spec=spec: len(flow.data(spec.name)) >= 5)
+            flow.wait_for(spec.name, 5)
         asked = time.monotonic()
         flow.stop()
         took = time.monotonic() - asked
@@ -149,7 +104,7 @@ def test_device_times_go_forward(device: Device) -> None:
     specs = list(device.describe())
     with flowing(device) as flow:
         for spec in specs:
-            flow.wait_until(lambda spec=spec: len(flow.data(spec.name)) >= 10)
+            flow.wait_for(spec.name, 10)
     for spec in specs:
         for before, after in zip(flow.data(spec.name)[:-1], flow.data(spec.name)[1:], strict=True):
             if isinstance(before, Frame) and isinstance(after, Frame):
@@ -161,14 +116,18 @@ def test_device_times_go_forward(device: Device) -> None:
                 assert after.raw_time[0] > before.raw_time[-1]
 
 
+def measured(flow: Flow, stream: str) -> bool:
+    return any(isinstance(c, ClockOffset) and c.stream == stream for c in flow.chunks)
+
+
 def test_offsets_are_measured_where_a_stream_has_another_clock(device: Device) -> None:
     device.open()
     samples = [spec.name for spec in device.describe() if spec.kind == "samples"]
     with flowing(device) as flow:
         for name in samples:
-            flow.wait_until(lambda name=name: any(isinstance(c, ClockOffset) and c.stream == name for c in flow.chunks))
+            flow.wait_until(partial(measured, flow, name))
         for spec in device.describe():
-            flow.wait_until(lambda spec=spec: flow.data(spec.name))
+            flow.wait_for(spec.name, 1)
 
 
 def test_open_and_close_without_running(device: Device) -> None:

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +65,7 @@ class SimulatedCamera(Model):
     clock_start_us: int = Field(
         default=1_000_000_000, ge=0, description="What the device clock shows at the start; it wraps at 2**32 us"
     )
+    usb_type: Literal["3.2", "2.1"] = Field(default="3.2", description="USB port that the camera claims to be on")
     faults: Faults = Field(default=Faults(), description="What goes wrong, and when")
     truth_path: Path | None = Field(
         default=None, description="New file for the truth: one line of JSON per frame captured"
@@ -176,12 +177,13 @@ class SoftwareD415:
         Raises
         ------
         DeviceError
-            The script has the cable pulled just now, or the truth cannot be written.
+            The script has the cable pulled just now, or the truth would overwrite a file.
         """
         with self._lock:
             if self._unplugged:
                 raise DeviceError("the simulated camera is unplugged by its script", self._where)
             if self._device is None:
+                self._check_truth()
                 self._render()
                 self._device = self._build()
             return self._device
@@ -229,7 +231,7 @@ class SoftwareD415:
     # The feeder ------------------------------------------------------------------------------------------------------
 
     def _build(self) -> Sdk:
-        device, offered = d415.build(self._serial)
+        device, offered = d415.build(self._serial, self._config.usb_type)
         for stream, size in self._sizes.items():
             sensor, profiles = offered[stream]
             if size in profiles:  # else the host will find that there is no such profile
@@ -247,6 +249,11 @@ class SoftwareD415:
             color[step] = [scene.color() for _ in range(self._config.pictures)]
             depth[step] = [scene.depth() for _ in range(self._config.pictures)]
         self._pictures = {"color": color, "depth": depth}
+
+    def _check_truth(self) -> None:
+        path = self._config.truth_path
+        if path is not None and path.exists():
+            raise DeviceError(f"the truth would overwrite {path}", self._where, "Name a new file, or move that one.")
 
     def _open_truth(self) -> None:
         path = self._config.truth_path

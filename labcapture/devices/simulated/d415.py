@@ -147,14 +147,14 @@ def min_z_mm(optics: Optics) -> float:
     return optics.focal_px * BASELINE_MM / DISPARITY_LEVELS
 
 
-def build(serial: str) -> tuple[Sdk, dict[Stream, tuple[Sdk, dict[Size, Sdk]]]]:
+def build(serial: str, usb_type: str = "3.2") -> tuple[Sdk, dict[Stream, tuple[Sdk, dict[Size, Sdk]]]]:
     """Return a software device, and for each stream its sensor and its profiles by size."""
     device = rs.software_device()
     for key, text in {
         "name": NAME,
         "serial_number": serial,
         "firmware_version": "5.16.0.1",
-        "usb_type_descriptor": "3.2",
+        "usb_type_descriptor": usb_type,
         "product_line": "D400",
         "product_id": "0AD3",
         "physical_port": "simulated",

@@ -4,8 +4,8 @@ The strip fills the top `ROWS` rows: 64 cells from left to right, one bit each, 
 
     sync 8 bits | stream 8 bits | index 32 bits | CRC 16 bits (CCITT, over stream and index)
 
-Cells are ``width // 64`` pixels wide. They survive any lossless codec, and halving the picture by leaving out every
-second row and column.
+Cells are ``width // 64`` pixels wide. They survive any lossless codec, and are read as well from a picture (of an even
+width) that is halved by leaving out every second row and column.
 """
 
 from __future__ import annotations
@@ -65,15 +65,16 @@ def read_strip(pixels: NDArray[Any]) -> Strip:
     StripError
         There is none, or it is damaged.
     """
-    cell = _cell(pixels)
-    row = pixels[1, cell // 2 : CELLS * cell : cell]
-    row = row[:, 1] if pixels.ndim == 3 else row
-    dark, bright = _LEVELS[pixels.dtype.name]
-    message = np.packbits(row > (dark + bright) // 2).tobytes()
-    body = message[1:6]
-    if message[0] != SYNC or message[6:] != _crc(body):
-        raise StripError(f"the pixels carry no valid index strip (read {message.hex()})")
-    return Strip(body[0], int.from_bytes(body[1:], "big"))
+    for scale in (1, 2):
+        cell = _cell(pixels, scale)
+        dark, bright = _LEVELS[pixels.dtype.name]
+        columns = (np.arange(CELLS) * cell + cell // 2) // scale
+        row = pixels[1, columns, 1] if pixels.ndim == 3 else pixels[1, columns]
+        message = np.packbits(row > (dark + bright) // 2).tobytes()
+        body = message[1:6]
+        if message[0] == SYNC and message[6:] == _crc(body):
+            return Strip(body[0], int.from_bytes(body[1:], "big"))
+    raise StripError("the pixels carry no valid index strip")
 
 
 def read_index(pixels: NDArray[Any]) -> int:
@@ -91,10 +92,11 @@ def _crc(body: bytes) -> bytes:
     return binascii.crc_hqx(body, 0xFFFF).to_bytes(2, "big")
 
 
-def _cell(pixels: NDArray[Any]) -> int:
+def _cell(pixels: NDArray[Any], scale: int = 1) -> int:
+    """Return the width of a cell in the picture that ``pixels`` shows every ``scale``-th row and column of."""
     if pixels.dtype.name not in _LEVELS or pixels.ndim not in (2, 3):
         raise StripError(f"a strip is written in uint8 or uint16 pictures, not in {pixels.dtype} of {pixels.ndim} axes")
-    height, width = int(pixels.shape[0]), int(pixels.shape[1])
-    if width < CELLS or height < 2:
+    height, width = int(pixels.shape[0]), int(pixels.shape[1]) * scale
+    if width < CELLS * scale or height < 2:
         raise StripError(f"a picture of {width} x {height} pixels is too small for an index strip")
     return width // CELLS
