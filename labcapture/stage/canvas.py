@@ -247,6 +247,10 @@ class Pictures:
         if self._texture is not None:
             width, height = self._shown_size
             self._window.setScale("pix")
+            # PsychoPy's shapes leave another texture unit or a shader behind, and the picture would be one flat colour.
+            pyglet.gl.glUseProgram(0)
+            pyglet.gl.glActiveTexture(pyglet.gl.GL_TEXTURE0)
+            pyglet.gl.glClientActiveTexture(pyglet.gl.GL_TEXTURE0)
             pyglet.gl.glColor4f(1, 1, 1, 1)
             pyglet.gl.glDisable(pyglet.gl.GL_BLEND)  # opaque: halves the work of a software renderer
             self._texture.blit(-width // 2, height // 2, 0, width, -height)  # its first row is the upper one

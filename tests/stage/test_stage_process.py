@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pylsl
 import pytest
 import zmq
+from PIL import ImageGrab
 from zmq.utils.monitor import recv_monitor_message
 
 from labcapture.core.clock import lsl_time
@@ -22,7 +24,7 @@ from labcapture.core.errors import StageError
 from labcapture.devices.rig import StageSettings
 from labcapture.protocol.manifest import Clip, Manifest
 from labcapture.protocol.model import Fixation, Form, Instruction, Movie, Question, Step
-from labcapture.protocol.placeholders import make_placeholders
+from labcapture.protocol.placeholders import make_placeholders, read_frame_number
 from labcapture.stage.messages import (
     Answer,
     Done,
@@ -265,6 +267,23 @@ def test_hold_and_stop_in_mid_clip(stage: StageProcess, clip: Path) -> None:
     assert [m.label for m in heard if isinstance(m, Marker)][-2:] == ["movie_offset", "step_offset"]
     stage.send(show(CROSS))  # and it is fit for the next step
     assert listen(stage, is_over)[-1] == Done(step="cross", outcome="done")
+
+
+@pytest.mark.parametrize("before", [CROSS, INSTRUCTION, FORM])
+def test_the_display_shows_the_picture_that_the_flips_tell(stage: StageProcess, clip: Path, before: Step) -> None:
+    hello = stage.start()
+    stage.send(show(before))
+    listen(stage, is_over)
+    stage.send(show(MOVIE, clip))
+    listen(stage, lambda m: isinstance(m, Flips) and m.rows[-1][2] > 0.5)
+    stage.send(Pause())
+    listen(stage, is_marker("pause"))
+    held = listen(stage, lambda m: isinstance(m, Flips) and len({row[2] for row in m.rows}) == 1)[-1]
+    assert isinstance(held, Flips)
+    screen = ImageGrab.grab(xdisplay=hello.display)
+    left, top = (screen.width - hello.size[0]) // 2, (screen.height - hello.size[1]) // 2
+    picture = np.asarray(screen.crop((left, top, left + hello.size[0], top + hello.size[1])))
+    assert read_frame_number(picture) == round(held.rows[-1][2] * 30)
 
 
 def test_film_that_cannot_be_shown_fails_its_step_only(stage: StageProcess, tmp_path: Path) -> None:
