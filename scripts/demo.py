@@ -20,6 +20,7 @@ from labcapture.engine.client import Client
 from labcapture.engine.messages import SessionResult
 
 OUT = Path("demo")
+PROTOCOL = "protocols/rehearsal.yaml"
 LABCAPTURE = [sys.executable, "-m", "labcapture.cli"]
 SESSION_LIMIT_S = 240
 
@@ -75,14 +76,11 @@ def watch(window: subprocess.Popen[bytes], picture: Path | None) -> SessionResul
 def main() -> None:
     """Make the films, run the session, show what came of it."""
     OUT.mkdir(exist_ok=True)
-    subprocess.run(
-        [*LABCAPTURE, "stimuli", "placeholders", "--clip", "rehearsal_neutral", "--clip", "rehearsal_happiness"],
-        check=True,
-    )
+    subprocess.run([*LABCAPTURE, "stimuli", "placeholders", "--protocol", PROTOCOL], check=True)
     os.environ["LABCAPTURE_RUNTIME_DIR"] = str(OUT.resolve() / "run")  # an engine of its own, whatever else runs here
     with screen() as virtual:
         picture = OUT / time.strftime("screenshot-%Y%m%dT%H%M%S.png") if virtual else None
-        command = ["run", "protocols/rehearsal.yaml", "--rig", "rigs/simulated.yaml", "--participant", "DEMO"]
+        command = ["run", PROTOCOL, "--rig", "rigs/simulated.yaml", "--participant", "DEMO"]
         window = subprocess.Popen([*LABCAPTURE, *command, "--session", "01", "--out", str(OUT), "--autopilot", "1"])
         try:
             result = watch(window, picture)

@@ -13,6 +13,7 @@ packages=(
   libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-xkb1 libdbus-1-3
   libfontconfig1 fonts-dejavu-core fonts-wqy-microhei
   xvfb xauth pulseaudio pulseaudio-utils
+  faketime # tests: a sender whose clock has another epoch and drifts
 )
 
 python=""

@@ -167,12 +167,13 @@ def placeholders(
     out: Annotated[
         Path | None, typer.Option(help="Folder for the films; 'stimuli' beside the manifest if absent.")
     ] = None,
+    protocol: Annotated[Path | None, typer.Option(help="Only the clips that this protocol shows.")] = None,
     clip: Annotated[list[str] | None, typer.Option(help="Only this clip (may be repeated).")] = None,
     as_json: Json = False,
 ) -> None:
     """Make films of the right length with counted frames, an emotion label and a tone. Nothing is overwritten."""
     from labcapture.cli.stimuli import make_films
 
-    made = make_films(manifest, out or manifest.parent / "stimuli", clip, terminal)
+    made = make_films(manifest, out or manifest.parent / "stimuli", protocol, clip, terminal)
     if as_json:
         _print_json(made)

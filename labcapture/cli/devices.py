@@ -6,11 +6,13 @@ import importlib
 from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
+from rich.padding import Padding
 from rich.text import Text
 
 from labcapture.core.errors import LabcaptureError
 from labcapture.devices.rig import kinds
+
+_SHOWN = 6  # of a camera's many profiles; --json has them all
 
 
 def list_devices() -> dict[str, Any]:
@@ -34,15 +36,14 @@ def render_devices(facts: dict[str, Any]) -> RenderableType:
             parts.append(Text(f"  {found['error']}", style="red"))
         elif not found:
             parts.append(Text("  none", style="dim"))
-        else:
-            table = Table(box=None, padding=(0, 2), header_style="dim")
-            for key in found[0]:
-                table.add_column(key, overflow="fold")
-            for row in found:
-                table.add_row(*(_cell(value) for value in row.values()))
-            parts.append(table)
+        for device in found if isinstance(found, list) else ():
+            name, *rest = device.values()
+            facts_of_it = (f"{key} {_cell(value)}" for key, value in zip(list(device)[1:], rest, strict=True))
+            parts.append(Padding(Text.assemble((str(name), "bold cyan"), "  ", "  ·  ".join(facts_of_it)), (0, 2)))
     return Group(*parts)
 
 
 def _cell(value: Any) -> str:  # noqa: ANN401 - any JSON
-    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value[:_SHOWN])) + (f", ... {len(value)} in all" if len(value) > _SHOWN else "")
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -9,17 +9,21 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from labcapture.protocol.manifest import Clip, load_manifest
+from labcapture.protocol.model import load_protocol
 from labcapture.protocol.placeholders import make_placeholders
 
 
-def make_films(manifest: Path, folder: Path, clips: list[str] | None, terminal: Console) -> dict[str, Any]:
+def make_films(
+    manifest: Path, folder: Path, protocol: Path | None, clips: list[str] | None, terminal: Console
+) -> dict[str, Any]:
     """Make the placeholder films that are missing in ``folder``; tell which were made and which were there.
 
     Raises
     ------
     BadInput
-        The manifest or the folder is not fit.
+        The manifest, the protocol or the folder is not fit.
     """
+    wanted = list(clips or []) + list(load_protocol(protocol).clips if protocol else ())
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=terminal, transient=True) as bar:
         task = bar.add_task("films", total=None)
@@ -27,7 +31,7 @@ def make_films(manifest: Path, folder: Path, clips: list[str] | None, terminal: 
         def tell(clip: Clip, frame: int, frames: int) -> None:
             bar.update(task, description=clip.id, completed=frame, total=frames)
 
-        films = make_placeholders(load_manifest(manifest), folder, clips, tell)
+        films = make_placeholders(load_manifest(manifest), folder, wanted or None, tell)
     made = sum(film.made for film in films)
     terminal.print(f"{made} films made, {len(films) - made} were there: {folder}", markup=False, soft_wrap=True)
     return {

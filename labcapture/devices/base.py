@@ -4,6 +4,7 @@ A kind of device is one module of this package that defines
 
 - ``Config``, a `DeviceConfig` whose ``kind`` is the module's name,
 - ``create(config) -> Device``,
+- ``plugged_in() -> list[dict]``, what there is to be found now and what it says of itself, for ``labcapture devices``,
 - ``contract_config() -> Config``, a simulated one that opens on any machine: small, fast, and flowing within seconds.
   ``tests/devices/test_contract.py`` runs the contract of `Device` over it.
 

@@ -14,6 +14,7 @@ import tempfile
 import threading
 import uuid
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
@@ -38,7 +39,7 @@ from labcapture.devices.base import DeviceConfig, Emit
 from labcapture.devices.simulated.eda import SimulatedEda
 from labcapture.devices.simulated.leash import Leashed
 
-__all__ = ["Config", "LslStream", "StreamInfo", "contract_config", "create", "list_streams"]
+__all__ = ["Config", "LslStream", "StreamInfo", "contract_config", "create", "list_streams", "plugged_in"]
 
 OFFSET_PERIOD_S = 5.0
 SILENT_S = 2.0
@@ -340,6 +341,11 @@ class _Flow:
 def create(config: Config) -> LslStream:
     """Make the device that ``config`` describes; nothing is opened yet."""
     return LslStream(config)
+
+
+def plugged_in() -> list[dict[str, Any]]:
+    """Return the streams that are announced on this network now."""
+    return [asdict(found) for found in list_streams()]
 
 
 def contract_config() -> Config:

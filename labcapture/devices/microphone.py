@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from threading import Event
 from typing import Any, Literal, Protocol
 
@@ -24,7 +25,7 @@ from labcapture.devices.base import DeviceConfig, Emit
 from labcapture.devices.simulated import pulse
 from labcapture.devices.simulated.voice import GeneratedInput, SimulatedVoice
 
-__all__ = ["Config", "InputInfo", "Microphone", "contract_config", "create", "list_inputs"]
+__all__ = ["Config", "InputInfo", "Microphone", "contract_config", "create", "list_inputs", "plugged_in"]
 
 
 class Config(DeviceConfig):
@@ -180,6 +181,11 @@ class Microphone:
 def create(config: Config) -> Microphone:
     """Make the microphone that ``config`` describes; nothing is opened yet."""
     return Microphone(config)
+
+
+def plugged_in() -> list[dict[str, Any]]:
+    """Return the sound inputs that PortAudio sees now."""
+    return [asdict(found) for found in list_inputs()]
 
 
 def contract_config() -> Config:

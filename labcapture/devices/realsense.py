@@ -23,7 +23,7 @@ from labcapture.devices._realsense_source import Facts, LiveCamera, RecordedFile
 from labcapture.devices.base import Emit
 from labcapture.devices.simulated.camera import SimulatedCamera, SoftwareD415
 
-__all__ = ["Camera", "Config", "contract_config", "create", "list_devices"]
+__all__ = ["Camera", "Config", "contract_config", "create", "plugged_in"]
 
 QUEUE_FRAMES = 60
 """Frames of both streams that the SDK keeps for us: one second at 30 frames per second."""
@@ -38,6 +38,11 @@ _MAINS = {50: 1.0, 60: 2.0}  # values of power_line_frequency
 def create(config: Config) -> Camera:
     """Make the device; nothing is opened yet."""
     return Camera(config)
+
+
+def plugged_in() -> list[dict[str, Any]]:
+    """Return what every camera that is plugged in says of itself."""
+    return list_devices()
 
 
 def contract_config() -> Config:

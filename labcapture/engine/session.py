@@ -23,6 +23,7 @@ from labcapture.stage import messages as stage
 _POST_ROLL_S = 0.25  # pictures go on so long after a trial's last step, to hold the frame that shows its end
 _STAGE_SILENT_S = 3.0
 _FINISH_S = 30.0
+_ABORT_S = 2.0  # for the stage to end its step and to send what it counted
 _MARKERS_SHOWN = 40
 
 
@@ -44,6 +45,7 @@ class Session:
         self._facts: dict[str, float | int | str] = {}  # what the stage counted during the step that ended last
         self._markers: deque[MarkerView] = deque(maxlen=_MARKERS_SHOWN)
         self._disk = DiskForecast(m.spec for m in opened.intake.monitors.values())
+        self._abort_due: float | None = None
         self._completed = False
         self._error = ""
         self.over = False
@@ -75,6 +77,7 @@ class Session:
         if self._started is None:
             self.over = True
         else:
+            self._abort_due = time.monotonic() + _ABORT_S
             self._advance(runs.Abort(reason))
 
     def note(self, text: str) -> None:
@@ -111,6 +114,8 @@ class Session:
         for message in self._opened.stage.receive():
             self._stage_heard = time.monotonic()
             self._hear(message)
+        if not self.over and self._abort_due is not None and time.monotonic() > self._abort_due:
+            self._advance(runs.StageLost("the stage did not end its step in time"))
         self._watch()
 
     def fail(self, error: BaseException) -> None:
