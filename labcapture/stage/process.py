@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import subprocess
 import sys
 import threading
@@ -14,9 +13,9 @@ from typing import Any
 
 import zmq
 from pydantic import ValidationError
-from zmq.auth.thread import ThreadAuthenticator
 
 from labcapture.core.clock import lsl_time
+from labcapture.core.curve import Guard
 from labcapture.core.errors import StageError
 from labcapture.devices.rig import StageSettings
 from labcapture.stage.connection import Connection
@@ -54,7 +53,7 @@ class StageProcess:
         self._settings, self._language, self._autopilot, self._on_log = settings, language, autopilot, on_log
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()  # its guard admits no other client
         self._process: subprocess.Popen[bytes] | None = None
-        self._guard: ThreadAuthenticator | None = None
+        self._guard: Guard | None = None
         self._socket: zmq.Socket[bytes] | None = None
         self._reader: threading.Thread | None = None
         self._tail: deque[str] = deque(maxlen=_TAIL)
@@ -135,25 +134,20 @@ class StageProcess:
             self._socket.close(linger=0)
             self._socket = None
         if self._guard is not None:
-            self._guard.stop()
+            self._guard.close()
             self._guard = None
         self._context.term()
 
     def _spawn(self) -> None:
-        engine_public, engine_secret = zmq.curve_keypair()
-        stage_public, stage_secret = zmq.curve_keypair()
-        self._guard = ThreadAuthenticator(self._context)
-        self._guard.start()
-        self._guard.configure_curve_callback(domain="*", credentials_provider=_OnlyThisStage(stage_public))
+        self._guard = Guard(self._context)
         self._socket = self._context.socket(zmq.DEALER)
-        self._socket.curve_server = True
-        self._socket.curve_secretkey = engine_secret
+        self._guard.secure(self._socket)
         port = self._socket.bind_to_random_port("tcp://127.0.0.1")
         line = Connection(
             endpoint=f"tcp://127.0.0.1:{port}",
-            engine_public=engine_public.decode(),
-            stage_public=stage_public.decode(),
-            stage_secret=stage_secret.decode(),
+            engine_public=self._guard.server.public.decode(),
+            stage_public=self._guard.client.public.decode(),
+            stage_secret=self._guard.client.secret.decode(),
             settings=self._settings,
             language=self._language,
             autopilot=self._autopilot,
@@ -232,14 +226,3 @@ class StageProcess:
                 break
         if self._reader is not None:
             self._reader.join(timeout=QUIT_S)
-
-
-class _OnlyThisStage:
-    """Lets in the process that was given the key."""
-
-    def __init__(self, public: bytes) -> None:
-        self._public = public
-
-    def callback(self, domain: str, key: bytes) -> bool:
-        """Return whether ``key`` (Z85) may enter."""
-        return secrets.compare_digest(key, self._public)
