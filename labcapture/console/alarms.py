@@ -67,7 +67,7 @@ class _Row(QFrame):
         row.addWidget(self._since)
 
     def show_alarm(self, alarm: Alarm, now: float, more: int) -> None:
-        cause = f"{alarm.source}: {alarm.cause}" if alarm.source else alarm.cause
+        cause = alarm.cause if alarm.source in alarm.cause else f"{alarm.source}: {alarm.cause}"
         since = f"for {text.clock(now - alarm.time)}" + (f"   +{more} more" if more else "")
         self.say(cause, alarm.remedy, "", since)
 

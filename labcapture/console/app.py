@@ -57,6 +57,7 @@ class Console(QObject):
     def open(self) -> None:
         """Show the window and look for the engine."""
         self.window.show()
+        self.window.activateWindow()  # where no window manager gives it the keyboard
         self.bridge.start()
 
     def close(self) -> None:

@@ -97,7 +97,10 @@ class Bridge(QObject):
             if not self._may_spawn.is_set():
                 raise
         self._may_spawn.clear()  # an engine that ends is not replaced unless someone asks for it
-        return Client.spawn()
+        client = Client.spawn()
+        if self._connection is not None:  # it is this one that we follow now
+            self._connection = client.connection
+        return client
 
     def _follow(self, client: Client) -> None:
         heard = time.monotonic()

@@ -14,6 +14,8 @@ from labcapture.console.parts import KeyButton, label, panel
 from labcapture.console.theme import Theme
 from labcapture.engine.messages import SessionResult
 
+_WORDY = 3  # column of the trials that gives way
+
 
 class OutcomeView(QWidget):
     """The result of a session that is closed."""
@@ -55,16 +57,12 @@ class OutcomeView(QWidget):
         column.setSpacing(10)
         for widget in (self.heading, self.reason, self.error, self.folder):
             column.addWidget(widget)
-        tables = QHBoxLayout()
-        tables.setSpacing(60)
-        for grid in (self._trials, self._counts):
-            table = QVBoxLayout()
-            table.addLayout(grid)
-            table.addStretch()
-            tables.addLayout(table)
-        tables.addStretch()
         column.addSpacing(10)
-        column.addLayout(tables)
+        self._trials.setColumnStretch(_WORDY, 1)
+        self._counts.setColumnStretch(_WORDY + 1, 1)
+        for grid in (self._counts, self._trials):
+            column.addLayout(grid)
+            column.addSpacing(10)
         column.addStretch()
         row = QHBoxLayout()
         row.addStretch()
@@ -74,6 +72,7 @@ class OutcomeView(QWidget):
         column.setSizeConstraint(QVBoxLayout.SizeConstraint.SetMinimumSize)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
         scroll.setWidget(frame)
         layout = QVBoxLayout(self)
@@ -87,7 +86,7 @@ class OutcomeView(QWidget):
     def show_result(self, result: SessionResult) -> None:
         """Show ``result``."""
         ended = "" if result.completed else "  ·  ended before the protocol did"
-        part = f"Part {result.part}" if len(result.part) == 1 else result.part
+        part = f"Part {result.part}" if result.part not in {"", "none"} else ""
         self.heading.setText("  ·  ".join(filter(None, (result.verdict, part))) + ended)
         self.reason.setText(result.reason)
         self.error.setText(result.error)
@@ -95,10 +94,20 @@ class OutcomeView(QWidget):
         self.folder.setText(result.folder)
         self.setAccessibleDescription(f"{self.heading.text()}. {result.reason} {result.error}")
         rows = [
-            (str(trial.get("id", "")), str(trial.get("verdict", "")), str(trial.get("reason", "")))
+            (
+                str(trial.get("trial", "")),
+                str(trial.get("clip", "")),
+                "annotatable" if trial.get("annotatable") else "not annotatable",
+                "\n".join(str(reason) for reason in trial.get("reasons", ())),
+            )
             for trial in result.trials
         ]
-        _fill(self._trials, ("clip", "verdict", "why"), rows, figures=False)
+        _fill(
+            self._trials,
+            ("trial", "clip", "verdict", "why" if any(row[3] for row in rows) else ""),
+            rows,
+            figures=False,
+        )
         names = sorted({*result.recorded, *result.lost_before_us, *result.lost_by_us})
         counted = (result.recorded, result.lost_before_us, result.lost_by_us)
         _fill(
@@ -133,9 +142,10 @@ def _fill(grid: QGridLayout, headings: tuple[str, ...], rows: Sequence[tuple[str
     for line, cells in enumerate([headings, *rows]):
         for column, cell in enumerate(cells):
             made = label(cell, "section" if line == 0 else "")
-            right = figures and column > 0
-            side = Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft
-            grid.addWidget(made, line, column, side | Qt.AlignmentFlag.AlignTop)
+            wraps = column == _WORDY and not figures
+            made.setWordWrap(wraps)
+            side = Qt.AlignmentFlag.AlignRight if figures and column else Qt.AlignmentFlag.AlignLeft
+            grid.addWidget(made, line, column, Qt.AlignmentFlag.AlignTop if wraps else side | Qt.AlignmentFlag.AlignTop)
 
 
 def _widget(grid: QGridLayout, index: int) -> QWidget | None:

@@ -24,7 +24,7 @@ _COLUMNS = 2000  # of a plot, at most: no finer than the voice's buckets
 _LEVEL_S = 0.3
 _CLIPPING_DB = -1.0
 _FLOOR_DB = -60.0
-_LABEL_ROWS = 3
+_LABEL_ROWS = 4
 
 
 def is_voice(slot: TraceSlot) -> bool:
@@ -114,6 +114,7 @@ class TraceView(QWidget):
         for axis in self._axes:
             axis.setStyle(tickFont=font)
         self._axes[0].setWidth(round(44 * scale))
+        self.plot.getPlotItem().layout.setContentsMargins(0, round(7 * scale), 0, 0)  # half a figure above the top
         if self._beside is not None:  # as wide in every trace, so that their times stand in line
             self._beside.setFixedWidth(round(76 * scale))
         self.markers.set_font(font)
@@ -194,7 +195,7 @@ class SignalView(TraceView):
 
 
 class Markers:
-    """Labelled vertical lines in a plot, made once and used again.
+    """Vertical lines in a plot, with a label at the left of each as long as there is room: the line is always drawn.
 
     Parameters
     ----------
@@ -208,13 +209,16 @@ class Markers:
         self._lines: list[tuple[Any, Any]] = []
         self._font = QFont()
         self._top, self._span = 1.0, 2.0
-        self._rows: dict[MarkerView, int] = {}
-        self._next_row = 0
+        self._rows: dict[MarkerView, int | None] = {}
+        self._ends = [-math.inf] * _LABEL_ROWS  # LSL time at which the last label of each row ends
+        self._width = 0.0
         self.shown: list[tuple[float, str]] = []
+        """Seconds before now and label, empty where it found no room, of each line."""
 
     def set_font(self, font: QFont) -> None:
         """Size the labels."""
         self._font = font
+        self._width = 0.0
         for _, words in self._lines:
             words.setFont(font)
 
@@ -223,35 +227,52 @@ class Markers:
         self._top, self._span = top, span
 
     def show(self, markers: Sequence[MarkerView], now: float, *, labelled: bool) -> None:
-        """Draw the markers of the last `SECONDS`; labels in staggered rows, so that neighbours do not meet."""
+        """Draw the markers of the last `SECONDS`."""
         visible = [marker for marker in markers if now - SECONDS < marker.time <= now]
+        self._place(visible)
         while len(self._lines) < len(visible):
-            line = pg.InfiniteLine(angle=90, pen=pg.mkPen(self._theme.muted, width=1, style=Qt.PenStyle.DashLine))
-            words = pg.TextItem(color=self._theme.text, anchor=(0, 0))
-            words.setFont(self._font)
-            self._plot.addItem(line, ignoreBounds=True)
-            self._plot.addItem(words, ignoreBounds=True)
-            self._lines.append((line, words))
+            self._lines.append(self._make())
         line_height = self._span * QFontMetrics(self._font).height() / max(1.0, self._plot.getViewBox().height())
+        self.shown = []
         for i, (line, words) in enumerate(self._lines):
+            row = self._rows[visible[i]] if labelled and i < len(visible) else None
             line.setVisible(i < len(visible))
-            words.setVisible(labelled and i < len(visible))
-            if i < len(visible):
-                x = visible[i].time - now
-                line.setValue(x)
-                if words.toPlainText() != visible[i].label:
-                    words.setText(visible[i].label)
-                words.setAnchor((0, 0) if x < -0.15 * SECONDS else (1, 0))  # a new one is read at once
-                words.setPos(x, self._top - self._row(visible[i]) * line_height)
-        self._rows = {marker: self._rows[marker] for marker in visible}
-        self.shown = [(marker.time - now, marker.label) for marker in visible]
+            words.setVisible(row is not None)
+            if i >= len(visible):
+                continue
+            x, label = visible[i].time - now, visible[i].label
+            line.setValue(x)
+            if row is not None:
+                if words.toPlainText() != label:
+                    words.setText(label)
+                words.setPos(x, self._top - row * line_height)
+            self.shown.append((x, label if row is not None else ""))
 
-    def _row(self, marker: MarkerView) -> int:
-        """Return the row of a marker's label; it keeps it, whatever comes and goes beside it."""
-        if marker not in self._rows:
-            self._rows[marker] = self._next_row
-            self._next_row = (self._next_row + 1) % _LABEL_ROWS
-        return self._rows[marker]
+    def _place(self, visible: Sequence[MarkerView]) -> None:
+        """Give each new marker a row in which its label meets no other; it keeps it, as all of them move alike."""
+        width = float(self._plot.getViewBox().width())
+        if width != self._width:
+            self._width, self._rows, self._ends = width, {}, [-math.inf] * _LABEL_ROWS
+        metrics, seconds_per_px = QFontMetrics(self._font), SECONDS / max(1.0, width)
+        for marker in visible:
+            if marker in self._rows:
+                continue
+            start = marker.time - (metrics.horizontalAdvance(marker.label) + 10) * seconds_per_px
+            self._rows[marker] = next((row for row, end in enumerate(self._ends) if end <= start), None)
+            if (row := self._rows[marker]) is not None:
+                self._ends[row] = marker.time
+        self._rows = {marker: self._rows[marker] for marker in visible}
+
+    def _make(self) -> tuple[Any, Any]:
+        line = pg.InfiniteLine(angle=90, pen=pg.mkPen(self._theme.muted, width=1, style=Qt.PenStyle.DashLine))
+        behind = QColor(self._theme.panel)
+        behind.setAlpha(200)
+        words = pg.TextItem(color=self._theme.text, anchor=(1, 0), fill=pg.mkBrush(behind))
+        words.setFont(self._font)
+        words.textItem.document().setDocumentMargin(1)  # Qt's own of 4 px would cover the row above
+        for item in (line, words):
+            self._plot.addItem(item, ignoreBounds=True)
+        return line, words
 
 
 class LevelMeter(QWidget):

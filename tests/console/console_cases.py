@@ -72,8 +72,8 @@ RESULT = SessionResult(
     reason="1 of 2 clips is not annotatable: storm lost 41 of 1800 depth frames (2.3 %), at most 1 % is allowed",
     completed=True,
     trials=(
-        {"id": "01_calm", "verdict": "annotatable", "reason": ""},
-        {"id": "02_storm", "verdict": "not annotatable", "reason": "depth lost 41 of 1800 frames"},
+        {"trial": "01_calm", "clip": "calm", "annotatable": True, "reasons": []},
+        {"trial": "02_storm", "clip": "storm", "annotatable": False, "reasons": ["depth lost 41 of 1800 frames"]},
     ),
     recorded={"color": 3600, "depth": 3559, "voice": 9600000, "eda": 40000},
     lost_before_us={"depth": 41},

@@ -14,7 +14,7 @@ from pytestqt.qtbot import QtBot
 from labcapture.console.pictures import FAR_MM, NEAR_MM, depth_table, distance_share
 from labcapture.console.traces import SECONDS, SignalView, VoiceView, columns, level_db, nice_range
 from labcapture.console.window import ConsoleWindow
-from labcapture.engine.messages import EngineState
+from labcapture.engine.messages import EngineState, MarkerView
 from labcapture.engine.preview import PreviewBoard
 from tests.console.console_cases import MARKERS, NOW, SPECS, distances, filled_board, picture, snapshot
 
@@ -136,6 +136,18 @@ def test_traces_show_voice_eda_and_markers(window: ConsoleWindow, board: Preview
     assert np.diff([x for x, _ in shown]) == pytest.approx(
         np.diff([marker.time for marker in MARKERS])[-len(shown) + 1 :]
     )
+
+
+def test_labels_give_way_and_lines_do_not(window: ConsoleWindow, board: PreviewBoard) -> None:
+    window.show_snapshot(snapshot(EngineState.RUNNING, preview=board.layout))
+    markers = [MarkerView(time=NOW - 10 + 0.001 * i, label=f"at once {i}") for i in range(9)]
+    markers.append(MarkerView(time=NOW - 1, label="alone"))
+    drawn = window.previews.traces[-1].markers
+    drawn.show(markers, NOW, labelled=True)
+    labels = [label for _, label in drawn.shown]
+    assert labels == ["at once 0", "at once 1", "at once 2", "at once 3", "", "", "", "", "", "alone"]
+    drawn.show(markers[2:], NOW + 5, labelled=True)  # older ones left the plot; no label hops
+    assert [label for _, label in drawn.shown] == labels[2:]
 
 
 def test_a_clipping_voice_is_told(window: ConsoleWindow, board: PreviewBoard, qtbot: QtBot) -> None:
