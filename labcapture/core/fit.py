@@ -57,7 +57,7 @@ class ClockFit:
     segment_arrival
         (s,) float64, LSL s. Arrival of the first pair of each epoch.
     drift_ppm
-        Mean rate of the longest epoch against LSL time: positive when the device's seconds are too long.
+        How much too fast the device clock runs against LSL time, on average over its longest epoch.
     pairs, discarded
         How many pairs there were, and how many of them the fit left out (warm-up, not finite, impossibly early).
     residual_median, residual_p95, residual_max
@@ -172,7 +172,7 @@ def fit_device_clock(device_time: ArrayLike, arrival_time: ArrayLike) -> ClockFi
         lsl_time=np.concatenate([piece.knots + piece.offset for piece in pieces]),
         uncertainty=np.concatenate([piece.uncertainty for piece in pieces]),
         segment_arrival=arrival[starts],
-        drift_ppm=longest.drift * 1e6,
+        drift_ppm=(1 / (1 + longest.drift) - 1) * 1e6,  # the line rises by LSL seconds per device second
         pairs=total,
         discarded=total - sum(piece.used for piece in pieces),
         residual_median=float(median),
@@ -203,7 +203,7 @@ class SampleFit:
     @property
     def rate_hz(self) -> float:
         """Measured rate in samples per second of LSL time."""
-        return self.nominal_rate_hz / (1 + self.clock.drift_ppm * 1e-6)
+        return self.nominal_rate_hz * (1 + self.clock.drift_ppm * 1e-6)
 
     def to_lsl(self, sample: ArrayLike, arrival_time: ArrayLike | None = None) -> tuple[Array, Array]:
         """Return (LSL time at which each sample was captured, half width of its 95 % interval) in seconds."""

@@ -170,7 +170,7 @@ def _by_cause(gaps: Table) -> Facts:
 
 
 def _p95(uncertainty: NDArray[np.float64]) -> float | None:
-    return _known(float(np.quantile(uncertainty, 0.95))) if len(uncertainty) else None
+    return _known(float(np.quantile(uncertainty, 0.95, method="higher"))) if len(uncertainty) else None
 
 
 def _largest(values: Any) -> float | None:  # noqa: ANN401 - any iterable of float or None
@@ -203,7 +203,7 @@ def _head(facts: Mapping[str, Any]) -> RenderableType:
         text.append("  not a measurement of anyone\n")
     text.append(f"Part {facts['part']}", style="bold green" if good else "bold yellow")
     text.append(f", {facts['verdict']}: {facts['reason']}\n")
-    text.append(f"{facts['protocol']} ({facts['paradigm']}), started {_when(facts['started_utc'])}, rig {facts['rig']}")
+    text.append(f"{facts['protocol']} ({facts['paradigm']}), started {_when(facts['started_utc'])}, on {facts['rig']}")
     if facts["autopilot"] is not None:
         text.append(f"\nAnswered by the autopilot, seed {facts['autopilot']}", style="dark_orange3")
     if not facts["completed"]:
@@ -260,7 +260,7 @@ def _clocks(facts: Mapping[str, Any]) -> RenderableType:
         ("max", True),
     )
     for clock in facts["clocks"]:
-        drift = "unknown" if clock["drift_ppm"] is None else f"{round(clock['drift_ppm'], 1) + 0.0} ppm"
+        drift = "unknown" if clock["drift_ppm"] is None else f"{round(clock['drift_ppm'], 1) + 0.0:+} ppm"
         delays = (_ms(clock[f"residual_{key}_s"]) for key in ("median", "p95", "max"))
         grid.add_row(clock["name"], f"{clock['pairs']:,}", drift, *delays)
     senders = _grid(
@@ -273,11 +273,10 @@ def _clocks(facts: Mapping[str, Any]) -> RenderableType:
     )
     for stream in facts["streams"]:
         if "segments" in stream:
-            offset = stream["clock_offset_s"]
             senders.add_row(
                 stream["name"],
                 f"{stream['clock_offsets']} times",
-                "unknown" if offset is None else f"{offset:,.4f} s",
+                _offset(stream["clock_offset_s"]),
                 _ms(stream["clock_offset_uncertainty_s"]),
                 str(stream["segments"]),
             )
@@ -346,6 +345,12 @@ def _when(utc: str) -> str:
 
 def _rate(rate_hz: float | None, unknown: str = "?") -> str:
     return unknown if rate_hz is None else f"{rate_hz:,.2f} Hz" if rate_hz % 1 else f"{rate_hz:,.0f} Hz"
+
+
+def _offset(seconds: float | None) -> str:
+    if seconds is None:
+        return "unknown"
+    return f"{1000 * seconds + 0.0:+.2f} ms" if abs(seconds) < 1 else f"{seconds:+,.3f} s"
 
 
 def _ms(seconds: float | None) -> str:

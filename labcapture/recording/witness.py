@@ -72,8 +72,9 @@ class Witness:
             yield from self._compare_waiting(path)
         yield from self._hear_rows()
         yield from self._hear_values()
-        for dataset, chunks in self._chunks.items():
-            yield from self._hear_pictures(dataset, chunks)
+        streams = {f"/{name}/frames" for name in self._h5} if self._kind == "trial" else set()
+        for dataset in sorted(streams | self._chunks.keys()):  # one of which no picture came is a stream all the same
+            yield from self._hear_pictures(dataset, self._chunks.get(dataset, []))
         yield from self._hear_counts(counts)
 
     def _hear_line(self, reader: JournalReader, record: Mapping[str, Any]) -> Iterator[str]:

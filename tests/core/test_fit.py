@@ -69,8 +69,8 @@ def test_the_interval_is_honest_for_any_kind_of_delay(kind: str, frames: int) ->
 
 
 def test_drift_is_measured_with_its_sign() -> None:
-    _, device, arrival = session(3, 120, ppm=50)  # 50 ppm slow: its seconds are too long
-    assert fit_device_clock(device, arrival).drift_ppm == pytest.approx(50, abs=1)
+    _, device, arrival = session(3, 120, ppm=50)  # 50 ppm too slow
+    assert fit_device_clock(device, arrival).drift_ppm == pytest.approx(-50, abs=1)
 
 
 def test_a_changing_drift_is_followed_where_one_line_would_fail() -> None:
