@@ -63,7 +63,7 @@ class Facts:
         )
 
 
-def list_devices() -> list[dict[str, Any]]:
+def plugged_in() -> list[dict[str, Any]]:
     """Return what every RealSense that is plugged in says of itself.
 
     Each has the keys of `Facts`, and ``profiles``: texts such as ``"color 1280x720 rgb8 30 Hz"``; ``error`` instead
@@ -73,7 +73,7 @@ def list_devices() -> list[dict[str, Any]]:
 
 
 def facts_and_profiles(device: Sdk) -> dict[str, Any]:
-    """Return one entry of `list_devices`."""
+    """Return one entry of `plugged_in`."""
     try:
         facts: dict[str, Any] = asdict(Facts.of(device))
         facts["profiles"] = [
@@ -102,6 +102,7 @@ class LiveCamera:
     def __init__(self, serial: str | None, where: str) -> None:
         self._serial = serial
         self._where = where
+        self._context: Sdk = None  # it watches the ports for as long as it lives
         self._device: Sdk = None
 
     def find(self) -> Sdk:
@@ -112,7 +113,8 @@ class LiveCamera:
         DeviceError
             It is not there, or there are several and no serial number says which one.
         """
-        found = {Facts.of(device).serial: device for device in rs.context().query_devices()}
+        self._context = self._context or rs.context()
+        found = {Facts.of(device).serial: device for device in self._context.query_devices()}
         listed = ", ".join(f"{Facts.of(device).name} {serial}" for serial, device in found.items()) or "none"
         if self._serial is not None and self._serial not in found:
             raise DeviceError(
@@ -148,6 +150,7 @@ class LiveCamera:
     def close(self) -> None:
         """Let go of the device."""
         self._device = None
+        self._context = None
 
 
 class RecordedFile:

@@ -19,7 +19,7 @@ from labcapture.devices._realsense_config import ColorStream, Config, DepthStrea
 from labcapture.devices._realsense_facts import lens, pose, read_options, set_options, stereo
 from labcapture.devices._realsense_frames import DeviceClock, FrameReader
 from labcapture.devices._realsense_sdk import Sdk, rs
-from labcapture.devices._realsense_source import Facts, LiveCamera, RecordedFile, Source, list_devices, profile_text
+from labcapture.devices._realsense_source import Facts, LiveCamera, RecordedFile, Source, plugged_in, profile_text
 from labcapture.devices.base import Emit
 from labcapture.devices.simulated.camera import SimulatedCamera, SoftwareD415
 
@@ -30,6 +30,7 @@ QUEUE_FRAMES = 60
 
 _FIRST_FRAME_S = 5.0  # a camera takes a while to begin
 _AWAY_CHECK_S = 0.5
+_RETURN_TRIALS = 20  # a camera that was just plugged in may refuse for some seconds
 _THERMOMETERS = ("asic_temperature", "projector_temperature")
 _THERMOMETER_S = 10.0
 _MAINS = {50: 1.0, 60: 2.0}  # values of power_line_frequency
@@ -38,11 +39,6 @@ _MAINS = {50: 1.0, 60: 2.0}  # values of power_line_frequency
 def create(config: Config) -> Camera:
     """Make the device; nothing is opened yet."""
     return Camera(config)
-
-
-def plugged_in() -> list[dict[str, Any]]:
-    """Return what every camera that is plugged in says of itself."""
-    return list_devices()
 
 
 def contract_config() -> Config:
@@ -93,6 +89,7 @@ class Camera:
         self._temperatures: dict[str, int] = {}
         self._next_reading = 0.0
         self._next_search = 0.0
+        self._refusals = 0
 
     @property
     def source(self) -> Source:
@@ -111,6 +108,10 @@ class Camera:
         DeviceError
             It is missing, on a USB 2 port, lacks a profile or an option, or another program holds it.
         """
+        with self._told("the camera cannot be opened", "Close other programs that use it, or replug it."):
+            self._open()
+
+    def _open(self) -> None:
         device = self._source.find()
         facts = Facts.of(device)
         if facts.usb_type.startswith("2") and not self._config.allow_usb2:
@@ -132,19 +133,20 @@ class Camera:
             The sensors do not start, or a camera that came back no longer takes its options.
         """
         began = lsl_time()
-        try:
-            self._start()
-            while not stop.is_set():
-                if self._take(emit, 100):
-                    self._read_temperatures()
-                elif self._source.has_ended() and not self._take(emit, 500):  # the SDK's threads may still hand some on
-                    break
-                self._watch(emit, began)
-        finally:
-            self._source.stop()
-            self._halt()
-        while self._take(emit, 1):  # delivered before the stop
-            pass
+        with self._told("the camera failed", "Replug it."):
+            try:
+                self._start()
+                while not stop.is_set():
+                    if self._take(emit, 100):
+                        self._read_temperatures()
+                    elif self._source.has_ended() and not self._take(emit, 500):  # the SDK may still hand some on
+                        break
+                    self._watch(emit, began)
+            finally:
+                self._source.stop()
+                self._halt()
+            while self._take(emit, 1):  # delivered before the stop
+                pass
 
     def close(self) -> None:
         """Release the sensors and the device."""
@@ -155,6 +157,14 @@ class Camera:
         for stream in self._streams:
             stream.sensor = stream.profile = None
         self._source.close()
+
+    @contextmanager
+    def _told(self, what: str, mend: str) -> Iterator[None]:
+        """Turn what the SDK raises into our one clear line."""
+        try:
+            yield
+        except RuntimeError as error:
+            raise DeviceError(f"{what} ({error})", self._config.name, mend) from error
 
     # Sensors ---------------------------------------------------------------------------------------------------------
 
@@ -173,12 +183,7 @@ class Camera:
             for stream in self._streams:
                 set_options(stream.sensor, self._defaults(stream) | stream.wanted.options, self._config.name)
         for sensor, profiles in chosen:
-            try:
-                sensor.open(profiles)
-            except RuntimeError as error:
-                raise DeviceError(
-                    f"the camera cannot be opened ({error})", self._config.name, "Close other programs that use it."
-                ) from error
+            sensor.open(profiles)
             self._sensors.append(sensor)
 
     def _choose(self, sensor: Sdk, stream: _Stream) -> bool:
@@ -207,13 +212,12 @@ class Camera:
 
     def _defaults(self, stream: _Stream) -> dict[str, float]:
         """Return the options that matter for recording faces, as far as the sensor has them."""
-        wanted = {"emitter_enabled": 1.0}
+        wanted = {"global_time_enabled": 0.0}  # 1 would fit the stamps to the wall clock, which may step
         if stream.kind == rs.stream.color:
             # Priority 1 would let the sensor halve its rate in dim light.
-            wanted = {
-                "auto_exposure_priority": 0.0,
-                "power_line_frequency": _MAINS[self._config.line_frequency_hz],
-            }
+            wanted |= {"auto_exposure_priority": 0.0, "power_line_frequency": _MAINS[self._config.line_frequency_hz]}
+        else:
+            wanted["emitter_enabled"] = 1.0
         return {name: value for name, value in wanted.items() if stream.sensor.supports(getattr(rs.option, name))}
 
     def _spec(self, device: Sdk, facts: Facts, stream: _Stream) -> StreamSpec:
@@ -255,11 +259,8 @@ class Camera:
         for stream in self._streams:
             stream.reader = FrameReader(stream.wanted.name, clock)
         for sensor in self._sensors:
-            try:
-                # By its name: given by position, the queue is taken for a Python callback on the SDK's own thread.
-                sensor.start(queue=self._queue)
-            except RuntimeError as error:
-                raise DeviceError(f"the camera does not start ({error})", self._config.name, "Replug it.") from error
+            # By its name: given by position, the queue is taken for a Python callback on the SDK's own thread.
+            sensor.start(queue=self._queue)
             self._started.append(sensor)
         self._source.started()
 
@@ -320,16 +321,27 @@ class Camera:
         self._next_search = now + _AWAY_CHECK_S
         for stream in self._streams:
             self._fall_silent(emit, stream, began, "the camera was disconnected")
+        self._come_back()
+
+    def _come_back(self) -> None:
+        """Look for a camera that went away, and use it again as before."""
         self._halt()
         self._release()
         try:
             device = self._source.find()
-        except DeviceError:
+        except (DeviceError, RuntimeError):
             return  # still away: the open gap says so
         for stream in self._streams:
             stream.sensor = stream.profile = None
-        self._claim(device)
-        self._start()
+        try:
+            self._claim(device)
+            self._start()
+        except (DeviceError, RuntimeError):  # perhaps it is not ready yet
+            self._refusals += 1
+            if self._refusals >= _RETURN_TRIALS:
+                raise
+        else:
+            self._refusals = 0
 
     def _fall_silent(self, emit: Emit, stream: _Stream, began: float, why: str) -> None:
         if stream.is_silent or self._source.has_ended():

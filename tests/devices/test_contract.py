@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -49,6 +50,12 @@ def test_config_names_its_module_and_is_simulated(config: DeviceConfig) -> None:
     assert config.kind in kinds()
     assert config.is_simulated
     assert type(config).model_validate(config.model_dump(mode="json")) == config  # it can stand in a rig file
+
+
+def test_plugged_in_tells_facts_by_name(config: DeviceConfig) -> None:
+    found = importlib.import_module(f"labcapture.devices.{config.kind}").plugged_in()
+    assert json.loads(json.dumps(found)) == found
+    assert all(next(iter(entry)) == "name" for entry in found)
 
 
 def test_open_describe_run_stop_close(device: Device) -> None:
