@@ -118,16 +118,16 @@ class Ledger:
             Shape or type differ.
         """
         spec = self.streams[chunk.stream].spec
-        data = (
-            chunk.pixels
-            if isinstance(chunk, Frame)
-            else chunk.samples
-            if isinstance(chunk, AudioBlock)
-            else chunk.values
-        )
-        shape = data.shape if isinstance(chunk, Frame) else data.shape[1:]
-        if shape != spec.shape or (not isinstance(chunk, Samples) and data.dtype != spec.dtype):
-            told = f"delivered {data.dtype} {shape} where it had said {spec.dtype} {spec.shape}"
+        if isinstance(chunk, Frame):
+            shape, dtype = chunk.pixels.shape, chunk.pixels.dtype
+        elif isinstance(chunk, AudioBlock):
+            shape, dtype = chunk.samples.shape[1:], chunk.samples.dtype
+        else:
+            shape, dtype = chunk.values.shape[1:], chunk.values.dtype
+            if len(chunk.values) != len(chunk.raw_time):
+                raise RecordingError(f"delivered {len(chunk.values)} rows with {len(chunk.raw_time)} times", spec.name)
+        if shape != spec.shape or dtype != spec.dtype:
+            told = f"delivered {dtype} {shape} where it had said {spec.dtype} {spec.shape}"
             raise RecordingError(told, spec.name, "Restart the session.")
 
     def enter(self, frame: Frame) -> Trial | None:

@@ -36,6 +36,7 @@ from labcapture.recording.summary import summary
 
 __all__ = ["Recorder", "RecorderStatus", "SessionHeader", "create_folder"]
 
+_CANNOT_WRITE = (OSError, RuntimeError)  # h5py raises either
 _SYNC_S = 1.0
 _TICK_S = 0.05
 _PATIENCE_S = 2.0  # for a frame that arrived after a trial's stop, to know that nothing is still on its way
@@ -126,9 +127,11 @@ class Recorder:
         try:
             self._reserve.hold()
             self._scribe = Scribe(folder, header, streams, started, lsl_time)
-        except (OSError, RuntimeError) as error:  # h5py raises either
+        except BaseException as error:
             self._reserve.free()
             remove_empty(folder)
+            if not isinstance(error, _CANNOT_WRITE):
+                raise
             where = folder if folder.exists() else folder.parent
             raise RecordingError(f"a session cannot be created ({error})", str(where), "Is the disk full?") from error
         raw_above = queue_bytes // 4 if raw_above_bytes is None else raw_above_bytes
@@ -336,9 +339,10 @@ class Recorder:
         try:
             action()
         except Exception as error:  # noqa: BLE001 - the recorder goes on with what can be saved; status tells the error
-            self._is_broken = True
             self._fail(error)
-            self._reserve.free()
+            if isinstance(error, _CANNOT_WRITE) and not isinstance(error, FileExistsError):
+                self._is_broken = True
+                self._reserve.free()
 
     def _handle(self, item: Item) -> None:
         content = item.content

@@ -14,6 +14,8 @@ from __future__ import annotations
 import functools
 import re
 
+import numpy as np
+
 from labcapture.core.chunks import StreamSpec
 from labcapture.core.errors import RecordingError
 from labcapture.recording.registry import FORMAT, REGISTRY, Column, Entry, File, Kind
@@ -124,9 +126,13 @@ def check_stream(spec: StreamSpec) -> None:
     Raises
     ------
     RecordingError
-        Its name or clock is reserved or unusable as a path.
+        Its name or clock is reserved or unusable as a path, or its data cannot be stored.
     """
     if not _NAME.fullmatch(spec.name) or (spec.kind != "samples" and spec.name in _RESERVED | {"eda"}):
         raise RecordingError("not a usable stream name", repr(spec.name), "Use a-z, 0-9 and _, and no name of a table.")
+    if spec.kind == "audio" and not spec.rate_hz > 0:
+        raise RecordingError(f"sound cannot have a rate of {spec.rate_hz:g} Hz", spec.name)
+    if spec.kind == "samples" and np.dtype(spec.dtype).kind not in "iuf":
+        raise RecordingError(f"values of type {spec.dtype} have no place in a session", spec.name, "Send numbers.")
     if not _NAME.fullmatch(clock_name(spec)) or clock_name(spec) == "wall":
         raise RecordingError("not a usable clock name", f"{spec.name}: {spec.clock!r}", "Use a-z, 0-9 and _.")

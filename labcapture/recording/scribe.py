@@ -109,6 +109,21 @@ class Scribe:
     def close_trial(self, around: Around) -> None:
         """Write what is missing from a trial, when its pictures were taken and what it is worth; close its file."""
         file = self._open.pop(around.trial)
+        counts: list[StreamCounts] = []
+        verdict = TrialVerdict(False, ("its file could not be finished",))
+        try:
+            gaps, times, counts = self._account(file, around)
+            file.conclude(around.stop, around.closing, gaps, times)
+            verdict = judge(self._header.rule, counts)
+        finally:
+            file.abandon()
+            self._enter(around, counts, verdict)
+            self.session.end_trial(around.trial, around.stop, around.closing, counts, verdict)
+
+    def _account(
+        self, file: TrialFile, around: Around
+    ) -> tuple[dict[str, list[Gap]], dict[str, tuple[Array, Array]], list[StreamCounts]]:
+        """Return gaps, times of the pictures and counts of a trial, by stream."""
         fits = self._fits(around.start - _FIT_S)
         gaps: dict[str, list[Gap]] = {}
         times: dict[str, tuple[Array, Array]] = {}
@@ -121,16 +136,7 @@ class Scribe:
             unknown = np.full(len(device), np.nan), np.full(len(device), np.inf)
             times[name] = unknown if fit is None else fit.to_lsl(device, arrival)
             counts.append(trial_counts(name, spec.rate_hz, times[name][0], arrival, gaps[name]))
-        verdict = judge(self._header.rule, counts)
-        try:
-            file.conclude(around.stop, around.closing, gaps, times)
-        except (OSError, RuntimeError):  # h5py raises either
-            verdict = TrialVerdict(False, (*verdict.reasons, "its file could not be finished"))
-            raise
-        finally:
-            file.abandon()
-            self._enter(around, counts, verdict)
-            self.session.end_trial(around.trial, around.stop, around.closing, counts, verdict)
+        return gaps, times, counts
 
     def lost_trial(self, around: Around, reason: str) -> None:
         """Enter a trial whose file could not be created."""

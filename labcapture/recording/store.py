@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from labcapture.core.chunks import StreamSpec
 from labcapture.recording.journal import Journal, jsonable, pack, sync_file
-from labcapture.recording.schema import Entry, File, find
+from labcapture.recording.schema import Column, Entry, File, find
 
 _CHUNK_BYTES = 16384  # of tables and signals: a partly filled chunk is written again with every flush
 
@@ -39,13 +39,13 @@ class Growing:
             path, (0, *tail), self.dtype, maxshape=(None, *tail), chunks=chunks, fletcher32=checksum
         )
         self._blocks: list[NDArray[Any]] = []
-        self._rows: list[Any] = []
+        self._rows: list[float] = []
         self._stored = 0
         self.count = 0
 
-    def push(self, row: Any) -> None:  # noqa: ANN401 - a scalar, or a tuple of a table
-        """Add one row."""
-        self._rows.append(row)
+    def push(self, value: float) -> None:
+        """Add one row of a column of numbers."""
+        self._rows.append(value)
         self.count += 1
 
     def extend(self, block: NDArray[Any]) -> None:
@@ -143,7 +143,7 @@ class Store:
         """Create an empty growing array; ``dtype`` is needed only where the schema leaves it to the stream."""
         entry = self._entry(path)
         name = dtype if entry.dtype in {"stream", ""} else entry.dtype
-        growing = Growing(self.file, path, h5py.string_dtype() if name in {"str", "object"} else name, tail)
+        growing = Growing(self.file, path, name, tail)
         self._growing[path] = growing
         self._describe(path)
         return growing
@@ -171,17 +171,11 @@ class Store:
 
     def rows(self, path: str, rows: Sequence[tuple[Any, ...]], *, derived: bool = False) -> None:
         """Add rows to a table. What is derived from other data does not go into the journal."""
+        growing, columns = self._growing[path], self._entry(path).columns
+        table = np.array([_fitting(row, columns) for row in rows], growing.dtype)  # a bad row fails here, alone
         if not derived:
             self.journal.append("rows", path=path, rows=jsonable(rows))
-        growing = self._growing[path]
-        columns = self._entry(path).columns
-        for row in rows:
-            growing.push(
-                tuple(
-                    fitting(str(value), column.dtype) if column.dtype.startswith("utf8") else value
-                    for value, column in zip(row, columns, strict=True)
-                )
-            )
+        growing.extend(table)
 
     def extend(self, path: str, arrays: Mapping[str, NDArray[Any]], *, derived: bool = False) -> None:
         """Add rows to several arrays below the group ``path``, by their names relative to it."""
@@ -288,8 +282,19 @@ def _limit(name: str) -> int:
     return int(name[len("utf8[") : -1])
 
 
-def fitting(text: str, dtype: str) -> str | bytes:
-    """Return ``text`` for a column of ``dtype``: too long a text ends in an ellipsis, and the journal has all of it."""
+def _fitting(row: tuple[Any, ...], columns: Sequence[Column]) -> tuple[Any, ...]:
+    """Return a row as its columns can hold it; a text that is too long ends in an ellipsis: the journal has its whole.
+
+    Raises
+    ------
+    ValueError
+        It has not one value per column.
+    """
+    pairs = zip(row, columns, strict=True)
+    return tuple(_text(str(value), c.dtype) if c.dtype.startswith("utf8") else value for value, c in pairs)
+
+
+def _text(text: str, dtype: str) -> str | bytes:
     if dtype == "utf8":
         return text
     data, limit = text.encode(), _limit(dtype)

@@ -38,7 +38,7 @@ def summary(
     lost_by: dict[str, int] = {}
     for name, stream in ledger.streams.items():
         if stream.spec.kind == "frames":
-            counts = [trial["streams"][name] for trial in trials]
+            counts = [trial["streams"][name] for trial in trials if name in trial["streams"]]
             lost_before[name] = sum(count["lost_before_us"] for count in counts)
             lost_by[name] = sum(count["lost_by_us"] for count in counts)
         else:

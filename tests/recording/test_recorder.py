@@ -380,6 +380,8 @@ def test_no_folder_below_a_file(tmp_path: Path) -> None:
         StreamSpec("Colour", "frames", "uint8", (4, 4), "", 30.0),
         StreamSpec("color", "frames", "float32", (4, 4), "", 30.0),
         StreamSpec("color", "frames", "uint8", (4, 4), "", 30.0, clock="wall"),
+        StreamSpec("voice", "audio", "int16", (1,), "", 0.0),
+        StreamSpec("words", "samples", "str", (1,), "", 0.0),
     ],
 )
 def test_streams_without_a_place_are_refused_before_a_file_exists(tmp_path: Path, spec: StreamSpec) -> None:
@@ -405,6 +407,21 @@ def test_a_frame_of_the_wrong_shape_is_told_and_not_written(tmp_path: Path) -> N
         assert [index_of(picture) for picture in file["trials/01_a/color/frames"]] == [0, 2]
         assert file.attrs["closed"]
         assert "where it had said" in file.attrs["error"]
+
+
+def test_a_bad_row_is_told_and_spoils_nothing(tmp_path: Path) -> None:
+    recorder = make(tmp_path, (COLOR,))
+    recorder.marker(1.0, "good", "engine")
+    recorder.marker("soon", "bad", "engine")  # type: ignore[arg-type] # what a careless caller might do
+    recorder.marker(2.0, "good", "engine")
+    camera = Camera(recorder, COLOR)
+    recorder.open_trial("01_a", start=camera.time(0) - HALF)
+    assert camera.offer(0, 3) == [True] * 3
+    summary = recorder.close()
+    assert "soon" in summary["error"]
+    with h5py.File(recorder.folder / "session.h5") as file:
+        assert list(file["markers"]["time"]) == [1.0, 2.0]
+        assert file["trials/01_a/color/frames"].shape[0] == 3
 
 
 def test_metadata_that_comes_and_goes(tmp_path: Path) -> None:
