@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Mapping
@@ -15,10 +16,12 @@ from PySide6.QtWidgets import QApplication
 from labcapture.console import theme as themes
 from labcapture.console.bridge import Bridge
 from labcapture.console.window import ConsoleWindow
-from labcapture.core.errors import LabcaptureError
+from labcapture.core.errors import BadInput, LabcaptureError
 from labcapture.engine.messages import Command, EngineState, Prepare, Snapshot, Start
 
 _SIGNAL_MS = 200  # Python sees a signal only when it runs; a quiet window would not let it
+
+_SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
 
 
 class Console(QObject):
@@ -92,7 +95,14 @@ def main(connection: Path | None = None, prepare: Mapping[str, Any] | None = Non
     -------
     int
         Exit code: 0.
+
+    Raises
+    ------
+    BadInput
+        There is no screen.
     """
+    if sys.platform.startswith("linux") and not any(os.environ.get(name) for name in _SCREENS):
+        raise BadInput("no screen for the window", "DISPLAY", "Run with --headless, or log in where there is a screen.")
     running = QApplication.instance()
     application = running if isinstance(running, QApplication) else QApplication(sys.argv[:1])
     QCoreApplication.setApplicationName("labcapture")

@@ -65,13 +65,12 @@ class ControlBar(QWidget):
         self.show_state(None)
 
     def show_state(self, state: EngineState | None) -> None:
-        """Enable what ``state`` allows; None where no engine is heard."""
+        """Enable what ``state`` allows; None where no engine is heard. Without a session there are no buttons."""
         for control, action in self._actions.items():
             action.setEnabled(state in control.states)
             self.buttons[control].setEnabled(state in control.states)
-        paused = state is EngineState.PAUSED
-        self.buttons[RESUME].setVisible(paused)
-        self.buttons[PAUSE].setVisible(not paused)
+            other = PAUSE if state is EngineState.PAUSED else RESUME  # they share their place and their key
+            self.buttons[control].setVisible(state is not EngineState.IDLE and control is not other)
 
     def enabled(self) -> set[str]:
         """Return the names of the controls that can be used now."""

@@ -75,7 +75,7 @@ class PictureView(QWidget):
             layout = QImage.Format.Format_RGB32
         else:
             self._pixels = np.ascontiguousarray(pixels)
-            layout = QImage.Format.Format_RGB888
+            layout = QImage.Format.Format_RGB888 if pixels.ndim == 3 else QImage.Format.Format_Grayscale8
         height, width = pixels.shape[:2]
         self._image = QImage(self._pixels.data, width, height, self._pixels.strides[0], layout)
         self.count = picture.count

@@ -112,6 +112,7 @@ def style_sheet(theme: Theme, scale: float) -> str:
     * {{ font-size: {px(14)}; }}
     QToolTip {{ color: {theme.text}; background: {theme.raised}; border: 1px solid {theme.line}; }}
     QMainWindow, QDialog {{ background: {theme.window}; }}
+    QDialog {{ border: 1px solid {theme.line}; }}
     QFrame[role="panel"] {{ background: {theme.panel}; border: 1px solid {theme.line}; border-radius: {px(6)}; }}
     QLabel {{ background: transparent; }}
     *[role="caption"] {{ color: {theme.muted}; font-size: {px(12)}; }}

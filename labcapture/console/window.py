@@ -106,8 +106,8 @@ class ConsoleWindow(QMainWindow):
             self._set_lost(False)
         self._state = snapshot.state
         self.head.show_snapshot(snapshot)
+        self.setWindowTitle(f"{self.head.state.text()} – labcapture")
         self.banner.show_snapshot(snapshot)
-        self.controls.setVisible(snapshot.state is not EngineState.IDLE)
         self.controls.show_state(snapshot.state)
         self.previews.show_snapshot(snapshot)
         if snapshot.state is not EngineState.IDLE:
@@ -128,6 +128,7 @@ class ConsoleWindow(QMainWindow):
         self._state = None
         self._set_lost(True)
         self.head.show_lost(error)
+        self.setWindowTitle("NO ENGINE – labcapture")
         self.banner.show_lost(error)
         self.previews.close_memory()
         self.controls.show_state(None)
@@ -136,11 +137,14 @@ class ConsoleWindow(QMainWindow):
         """Confirm what leaves no other trace on the screen."""
         if isinstance(command, Note | Mark):
             self._say(f"Noted: {command.text}" if isinstance(command, Note) else "Marked.")
+            self._said.start()
 
     def show_refused(self, command: Command, error: LabcaptureError) -> None:
         """Say why a command did not work."""
         if isinstance(command, Prepare):
             self.form.show_refusal(error)
+        elif isinstance(command, Note):
+            self._say(f"Not written: “{command.text}”. {error}")
         else:
             self._say(str(error))
 
@@ -151,8 +155,8 @@ class ConsoleWindow(QMainWindow):
         self.restart.setVisible(lost)
 
     def _say(self, words: str) -> None:
+        self._said.stop()  # what was refused stays until something else is said
         self.controls.say(words)
-        self._said.start()
 
     # What the experimenter does ---------------------------------------------------------------------------------------
 
@@ -171,13 +175,14 @@ class ConsoleWindow(QMainWindow):
         if self._question is not None:
             self._question.reject()
         self._question = question
-        question.destroyed.connect(self._asked)
+        question.finished.connect(lambda _: self._asked(question))
         question.finished.connect(lambda _: self.activateWindow())  # where no window manager does
         question.open()
         return question
 
-    def _asked(self) -> None:
-        self._question = None
+    def _asked(self, question: dialogs.Question) -> None:
+        if self._question is question:
+            self._question = None
 
     def _new_session(self) -> None:
         self._left_result = self.outcome.folder.text()

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QTimer
@@ -17,11 +18,19 @@ from labcapture.console import theme
 from labcapture.console.window import ConsoleWindow
 
 
+@dataclass(frozen=True)
+class Screen:
+    """An X display, or "" on a system without X; ``virtual`` where these tests made it."""
+
+    display: str
+    virtual: bool
+
+
 @pytest.fixture(scope="session")
-def screen() -> Iterator[None]:
-    """Give Qt a screen where there is none; other tests of this run do not see it."""
+def screen() -> Iterator[Screen]:
+    """Give Qt a screen where there is none."""
     if sys.platform != "linux" or os.environ.get("DISPLAY"):
-        yield
+        yield Screen(os.environ.get("DISPLAY", ""), virtual=False)
         return
     read, write = os.pipe()
     command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "1920x1080x24", "-nolisten", "tcp"]
@@ -29,17 +38,16 @@ def screen() -> Iterator[None]:
     os.close(write)
     with os.fdopen(read) as answer:
         os.environ["DISPLAY"] = f":{answer.readline().strip()}"
-    os.environ["QT_QPA_PLATFORM"] = "xcb"
-    yield
+    yield Screen(os.environ["DISPLAY"], virtual=True)
     server.terminate()
     server.wait()
 
 
 @pytest.fixture(scope="session")
-def qapp(screen: None, qapp: QApplication) -> Iterator[QApplication]:
-    """Dress the application as the console does; it ends before its screen."""
-    if qapp.platformName() == "xcb" and os.environ.get("QT_QPA_PLATFORM") == "xcb":
-        del os.environ["DISPLAY"], os.environ["QT_QPA_PLATFORM"]
+def qapp(screen: Screen, qapp: QApplication) -> Iterator[QApplication]:
+    """Dress the application as the console does; it ends before its screen, which other tests do not see."""
+    if screen.virtual:
+        del os.environ["DISPLAY"]
     theme.apply(qapp, theme.DARK)
     yield qapp
     qapp.shutdown()

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,11 +14,12 @@ import psutil
 import pytest
 from pytestqt.qtbot import QtBot
 
-from labcapture.console.app import Console
+from labcapture.console.app import Console, main
 from labcapture.console.bridge import Bridge
-from labcapture.core.errors import LabcaptureError
+from labcapture.core.errors import BadInput, LabcaptureError
 from labcapture.engine.client import Client
 from labcapture.engine.messages import Command, EngineState, Prepare, Shutdown, Snapshot, Start
+from tests.console.conftest import Screen
 
 _LIMIT_MS = 60_000
 
@@ -202,3 +208,32 @@ def test_a_console_without_its_engine_offers_a_new_one(engine: Client, qtbot: Qt
         console.close()
         for pid in heard.pids:
             _end(pid)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for another process")
+def test_ctrl_c_in_the_terminal_closes_the_window_and_not_the_engine(engine: Client, screen: Screen) -> None:
+    code = "import pathlib, sys; from labcapture.console.app import main; sys.exit(main(pathlib.Path(sys.argv[1])))"
+    command = [sys.executable, "-c", code, str(engine.connection)]
+    window = subprocess.Popen(command, env={**os.environ, "DISPLAY": screen.display})
+    try:
+        port = int(engine.details.snapshots.rsplit(":", 1)[1])
+        deadline = time.monotonic() + 60
+        while not any(it.raddr and it.raddr.port == port for it in psutil.Process(window.pid).net_connections("tcp")):
+            assert window.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        window.send_signal(signal.SIGINT)
+        assert window.wait(60) == 0
+    finally:
+        if window.poll() is None:
+            window.kill()
+            window.wait()
+    assert engine.snapshot().state is EngineState.IDLE
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere there is always a screen")
+def test_no_screen_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(BadInput, match=r"no screen for the window.*--headless"):
+        main()

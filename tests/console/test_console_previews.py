@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 from labcapture.console.pictures import FAR_MM, NEAR_MM, depth_table, distance_share
 from labcapture.console.traces import SECONDS, SignalView, VoiceView, columns, level_db, nice_range
 from labcapture.console.window import ConsoleWindow
+from labcapture.core.chunks import StreamSpec
 from labcapture.engine.messages import EngineState, MarkerView
 from labcapture.engine.preview import PreviewBoard
 from tests.console.console_cases import MARKERS, NOW, SPECS, distances, filled_board, picture, snapshot
@@ -111,6 +112,18 @@ def test_pictures_show_what_lies_in_memory(window: ConsoleWindow, board: Preview
     board.show("color", np.full((720, 1280, 3), 9, np.uint8), 2811, NOW)
     qtbot.waitUntil(lambda: color.colour_at(0, 0).rgb() == 0xFF090909, timeout=20_000)
     assert depth.count == 1  # nothing new there, and nothing drawn again
+
+
+def test_an_infrared_picture_is_grey(window: ConsoleWindow, qtbot: QtBot) -> None:
+    board = PreviewBoard([StreamSpec("infrared", "frames", "uint8", (720, 1280), "", 30.0)])
+    try:
+        board.show("infrared", np.full((720, 1280), 77, np.uint8), 1, NOW)
+        window.show_snapshot(snapshot(EngineState.RUNNING, preview=board.layout))
+        (view,) = window.previews.pictures
+        qtbot.waitUntil(lambda: view.colour_at(3, 3).rgb() == 0xFF4D4D4D, timeout=20_000)
+    finally:
+        window.previews.close_memory()
+        board.close()
 
 
 def test_an_old_picture_says_that_it_is_old(window: ConsoleWindow, board: PreviewBoard, qtbot: QtBot) -> None:

@@ -80,7 +80,7 @@ def test_idle_offers_a_new_session_and_no_controls(window: ConsoleWindow) -> Non
     window.show_snapshot(snapshot(IDLE))
     assert window.head.state.text() == "IDLE"
     assert window.pages.currentWidget() is window.form
-    assert not window.controls.isVisible()
+    assert not any(button.isVisible() for button in window.controls.buttons.values())
     assert window.controls.enabled() == set()
     assert not window.head.simulated.isVisible()
 
@@ -138,6 +138,32 @@ def test_an_empty_note_is_none(window: ConsoleWindow, sent: list[Command], qtbot
     window.show_snapshot(snapshot(RUNNING))
     _press(window, Key.Key_N, qtbot)
     _question(window, qtbot).accept()
+    assert sent == []
+
+
+def test_a_note_that_came_too_late_is_not_lost(window: ConsoleWindow, sent: list[Command], qtbot: QtBot) -> None:
+    window.show_snapshot(snapshot(RUNNING))
+    _press(window, Key.Key_N, qtbot)
+    question = _question(window, qtbot)
+    assert question.line is not None
+    QTest.keyClicks(question.line, "mask slipped")
+    window.show_snapshot(snapshot(IDLE, result=RESULT))  # the session ends meanwhile
+    QTest.keyClick(question.line, Key.Key_Return)
+    window.show_refused(sent[0], EngineError("'note' is refused while the engine is idle"))
+    assert window.controls.message.isVisible()
+    assert "mask slipped" in window.controls.message.text()
+
+
+def test_a_new_question_takes_the_place_of_the_old(window: ConsoleWindow, sent: list[Command], qtbot: QtBot) -> None:
+    window.show_snapshot(snapshot(RUNNING))
+    _press(window, Key.Key_N, qtbot)
+    first = _question(window, qtbot)
+    window.close()
+    second = _question(window, qtbot)
+    assert second is not first
+    assert second.isVisible()
+    second.no.click()
+    assert window.question is None
     assert sent == []
 
 
