@@ -16,8 +16,9 @@ lint: setup ## style, types, rooms
 setup:
 	@bash scripts/setup.sh
 
-lock: ## pin what a fresh environment resolves to
-	rm -rf build/lock && python3 -m venv build/lock
+LOCK_PYTHON ?= /usr/bin/python3.11
+lock: ## pin what a fresh environment resolves to; with the oldest Python in use, Debian 12's, so that all newer ones can follow
+	rm -rf build/lock && $(LOCK_PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install -q -U pip
 	build/lock/bin/python -m pip install -q -e '.[rig]' --group dev
-	build/lock/bin/python -m pip freeze --all --exclude-editable > constraints.txt
+	build/lock/bin/python -m pip freeze --exclude-editable > constraints.txt
