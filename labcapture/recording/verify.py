@@ -145,7 +145,7 @@ class _Check:
                 witness = Witness(self.folder, h5, kind, name, journal, self._tick)
                 yield from witness.hear()
                 yield from _contradictions(h5, kind, name)
-            except (OSError, KeyError, RuntimeError) as error:  # what h5py raises on a damaged structure
+            except (OSError, KeyError, RuntimeError, ValueError) as error:  # what h5py raises on a damaged structure
                 yield f"{name}: its structure is damaged ({error})"
                 return
             if kind == "session":

@@ -232,7 +232,7 @@ def _differ(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:
     same = one == other
     if one.dtype.kind == "f" and other.dtype.kind == "f":
         same |= np.isnan(one) & np.isnan(other)
-    different: NDArray[np.bool_] = ~same.reshape(len(one), -1).all(axis=1)
+    different: NDArray[np.bool_] = ~same.all(axis=tuple(range(1, same.ndim)))
     return different
 
 

@@ -58,8 +58,8 @@ def frame(stream: StreamSpec, index: int, begin: float) -> Frame:
     )
 
 
-def record(out: Path) -> Path:
-    """Record a session of two trials and return its folder; the second one loses three frames of depth in a row."""
+def begun(out: Path) -> Recorder:
+    """Return the recorder of a new session."""
     header = SessionHeader(
         participant="P007",
         session="01",
@@ -75,8 +75,12 @@ def record(out: Path) -> Path:
         rule=QualityRule(),
         started_utc=datetime.now(UTC),
     )
-    folder = create_folder(out, header)
-    recorder = Recorder(folder, header, [COLOR, DEPTH, VOICE, EDA, PULSE])
+    return Recorder(create_folder(out, header), header, [COLOR, DEPTH, VOICE, EDA, PULSE])
+
+
+def record(out: Path) -> Path:
+    """Record a session of two trials and return its folder; the second one loses three frames of depth in a row."""
+    recorder = begun(out)
     begin = lsl_time() - 60
     trackers = {spec.name: GapTracker(spec) for spec in (COLOR, DEPTH)}
     index = 0
@@ -99,7 +103,7 @@ def record(out: Path) -> Path:
     recorder.note(begin + 1, "the participant – 王 – sneezed")
     summary = recorder.close(completed=True)
     assert not summary["error"], summary["error"]
-    return folder
+    return recorder.folder
 
 
 def signals(recorder: Recorder, begin: float, seconds: float) -> None:

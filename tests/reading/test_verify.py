@@ -14,11 +14,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import labcapture.reading
 from labcapture.core.chunks import Frame, Gap, StreamSpec
 from labcapture.core.errors import RecordingError
+from labcapture.reading.report import report
 from labcapture.recording.consistency import picture_contradictions
 from labcapture.recording.quality import GapTracker
 from labcapture.recording.verify import verify
+from tests.reading.recorded_world import begun
 
 TRIAL = "trials/03_e.h5"
 
@@ -249,6 +252,19 @@ def test_there_is_nothing_to_verify(tmp_path: Path) -> None:
         verify(tmp_path)
     with pytest.raises(RecordingError, match="no session"):
         verify(tmp_path / "nowhere")
+
+
+def test_a_session_in_which_nothing_came_is_whole_and_worth_nothing(tmp_path: Path) -> None:
+    recorder = begun(tmp_path)
+    recorder.open_trial("01_a")
+    recorder.close(completed=True)
+    assert verify(recorder.folder).problems == []
+    with labcapture.reading.open(recorder.folder) as session:
+        facts = report(session)
+        assert session.trials["01_a"].color.shape == (0, 48, 64, 3)
+    assert facts["part"] == "B"
+    assert facts["trials"][0]["reasons"] == ["color has no frames", "depth has no frames"]
+    assert facts["streams"][0]["time_uncertainty_s"] is None
 
 
 def test_verification_changes_nothing(copied: Path) -> None:
