@@ -88,7 +88,8 @@ class Frame:
     ``time_of_arrival`` ms, ``actual_exposure`` us, ...). Two keys are the device's evidence on the stretch before this
     frame; who counts the gap of frame numbers (`labcapture.recording.quality.GapTracker`) names its cause by them:
     ``host_overflow`` 1: the driver's queue ran full, so frames missing here were lost by us (`Cause.HOST_OVERFLOW`);
-    ``after_disconnect`` 1: the first frame after a `Cause.DISCONNECT`; counter and device clock may have started anew.
+    ``after_disconnect``: the first frame after a `Cause.DISCONNECT`; 1 where the device was silent and its counter went
+    on, 2 where it was opened again and its counter and clock started anew.
     """
 
     stream: str

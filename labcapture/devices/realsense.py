@@ -66,6 +66,7 @@ class _Stream:
         self.last_arrival: float | None = None
         self.is_silent = False
         self.is_overrun = False
+        self.is_anew = False
 
 
 class Camera:
@@ -294,14 +295,14 @@ class Camera:
         evidence = {
             "queue_waiting": waiting,
             "host_overflow": int(stream.is_overrun),
-            "after_disconnect": int(stream.is_silent),
+            "after_disconnect": 2 if stream.is_anew else int(stream.is_silent),
         }
         if kind == rs.stream.depth:
             evidence |= self._temperatures
         assert stream.reader is not None  # noqa: S101 - set in _start, before any frame can come
         chunk = stream.reader.read(frame, arrival, evidence)
         del frame  # the SDK gets its memory back before anyone works on the copy
-        stream.is_overrun = stream.is_silent = False
+        stream.is_overrun = stream.is_silent = stream.is_anew = False
         stream.last_arrival = arrival
         emit(chunk)
         return True
@@ -342,6 +343,8 @@ class Camera:
                 raise
         else:
             self._refusals = 0
+            for stream in self._streams:
+                stream.is_anew = True
 
     def _fall_silent(self, emit: Emit, stream: _Stream, began: float, why: str) -> None:
         if stream.is_silent or self._source.has_ended():

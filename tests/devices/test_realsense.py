@@ -152,7 +152,8 @@ def test_a_short_stall(late: str) -> None:
 
 
 def test_a_camera_that_comes_back_is_used_again() -> None:
-    faults = {"disconnects": [{"at_s": 0.8, "seconds": 1.0}]}
+    # With much jitter, frames from before the return are due after the first one from after it.
+    faults = {"disconnects": [{"at_s": 0.8, "seconds": 1.0}], "jitter": {"mean_ms": 60}}
     with opened(config({"faults": faults}, silence_s=0.4, color=SMALL | {"options": {"contrast": 40}})) as camera:
         with flowing(camera) as flow:
             flow.wait_until(lambda: all(any(t.life == 1 and not t.lost for t in truth_of(camera)) for _ in BOTH))
@@ -167,8 +168,22 @@ def test_a_camera_that_comes_back_is_used_again() -> None:
         assert len(returned) == 1
         last, first = frames[returned[0] - 1], frames[returned[0]]
         assert announced[0].start == last.arrival_time
+        assert first.metadata["after_disconnect"] == 2
         assert first.frame_number < last.frame_number  # its counter began anew
         assert first.device_time < last.device_time  # and its clock
+
+
+def test_a_long_stall_is_a_disconnect_of_the_same_device() -> None:
+    stall = {"at_s": 0.5, "seconds": 1.0, "late_frames": "lost"}
+    with opened(config({"faults": {"stalls": [stall]}}, silence_s=0.4)) as camera:
+        flow = run_until(camera, 60)
+        assert_is_truth(camera, flow)
+        for stream in BOTH:
+            lost = [t.index for t in truth_of(camera) if t.stream == stream and t.lost]
+            gaps = gaps_of(camera, flow.frames(stream))
+            assert [(g.cause, g.first, g.last) for g in gaps] == [(Cause.DISCONNECT, lost[0], lost[-1])]
+            marks = {f.metadata["after_disconnect"] for f in flow.frames(stream)}
+            assert marks == {0, 1}
 
 
 def after(flow: Flow) -> list[Frame]:
@@ -319,7 +334,7 @@ def test_a_stamp_that_goes_missing_is_not_guessed() -> None:
         ({"color": SMALL | {"options": {"exposure": 20000}}}, ("refuses 20000", "1 to 10000 in steps of 1")),
         ({"color": SMALL | {"options": {"white_balance": 4601}}}, ("refuses 4601", "2800 to 6500 in steps of 10")),
         ({"depth": SMALL | {"options": {"stereo_baseline": 50}}}, ("'stereo_baseline'", "can only be read")),
-        ({"depth": {"width_px": 999}}, ("no depth of 999x720 at 30 Hz", "depth 1280x720 z16 30 Hz")),
+        ({"depth": {"width_px": 10**7}}, ("no depth of 10000000x720 at 30 Hz", "depth 1280x720 z16 30 Hz")),
         ({"simulated": {"usb_type": "2.1"}}, ("USB 2.1", "USB 3 port", "allow_usb2")),
         ({"source": "file", "path": "no_such.db3"}, ("no recording no_such.db3", "path")),
     ],

@@ -158,7 +158,7 @@ class SoftwareD415:
         self._truth_file: TextIO | None = None
         self._stop = threading.Event()
         self._feeder: threading.Thread | None = None
-        self._failure: BaseException | None = None
+        self._failure: Exception | None = None
         self._lock = threading.Lock()  # of what follows: the host's thread and the feeder meet here
         self._life = 0
         self._unplugged = False
@@ -184,7 +184,8 @@ class SoftwareD415:
                 raise DeviceError("the simulated camera is unplugged by its script", self._where)
             if self._device is None:
                 self._check_truth()
-                self._render()
+                if all(size in d415.PROFILES[stream] for stream, size in self._sizes.items()):
+                    self._render()  # else the host is going to find that there is no such profile
                 self._device = self._build()
             return self._device
 
@@ -234,7 +235,7 @@ class SoftwareD415:
         device, offered = d415.build(self._serial, self._config.usb_type)
         for stream, size in self._sizes.items():
             sensor, profiles = offered[stream]
-            if size in profiles:  # else the host will find that there is no such profile
+            if size in profiles:
                 sensor.set_metadata(rs.frame_metadata_value.actual_fps, size[2] * 1000)
                 self._ports[stream] = _Port(sensor, profiles[size].as_video_stream_profile(), d415.FORMATS[stream])
         return device
@@ -295,12 +296,12 @@ class SoftwareD415:
     def _follow_cable(self, frame: Planned) -> None:
         """Pull and put back the cable as the plan has it; the device that comes back is a new one."""
         with self._lock:
-            if frame.lost == "disconnect":
-                self._unplugged, self._streaming = True, False
-            elif frame.life > self._life:
+            if frame.life > self._life:
                 self._life = frame.life
                 self._unplugged, self._streaming = False, False
                 self._device = self._build()
+            elif frame.lost == "disconnect" and frame.life == self._life:  # not a straggler of the life before
+                self._unplugged, self._streaming = True, False
 
     def _deliver(self, planned: Planned) -> Loss | None:
         """Hand one frame to the SDK; return why not where the host does not listen."""
