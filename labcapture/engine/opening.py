@@ -28,6 +28,7 @@ class Opened:
 
     command: Prepare
     plan: Plan
+    simulated: bool
     folder: Path
     log: SessionLog
     alarms: Alarms
@@ -68,6 +69,7 @@ def open_session(command: Prepare) -> Opened:
             undo.callback(close_all, drivers, log)
             log.info("stage ready", **window.result().model_dump(mode="json"))
         streams = [spec for driver in drivers for spec in driver.streams]
+        simulated = plan.rig.is_simulated or any(spec.simulated for spec in streams)  # or a recording of such a rig
         previewer = Previewer(streams)
         undo.callback(previewer.close)
         intake = Intake(streams, previewer)
@@ -83,7 +85,7 @@ def open_session(command: Prepare) -> Opened:
             rig=plan.rig.name,
             rig_text=plan.rig_text,
             language=command.language,
-            simulated=plan.rig.is_simulated,
+            simulated=simulated,
             autopilot=command.autopilot,
             software=software(),
             rule=plan.protocol.rule,
@@ -97,4 +99,6 @@ def open_session(command: Prepare) -> Opened:
         intake.recorder = recorder
         log.info("prepared", streams=[spec.name for spec in streams])
         undo.pop_all()
-    return Opened(command, plan, folder, log, Alarms(log), tuple(drivers), intake, previewer, recorder, stage)
+    return Opened(
+        command, plan, simulated, folder, log, Alarms(log), tuple(drivers), intake, previewer, recorder, stage
+    )

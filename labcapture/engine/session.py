@@ -244,7 +244,7 @@ class Session:
             **naming(self._opened.command),
             "alarms": self._alarms.view(),
             "markers": tuple(self._markers),
-            "simulated": self._plan.rig.is_simulated,
+            "simulated": self._opened.simulated,
             "protocol": self._plan.protocol.name,
             "paradigm": self._plan.protocol.paradigm,
             "rig": self._plan.rig.name,

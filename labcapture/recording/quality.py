@@ -21,6 +21,7 @@ from labcapture.core.chunks import Cause, Frame, Gap, StreamSpec
 from labcapture.protocol.rule import QualityRule
 
 LONG_STEP = 1.5  # periods of device time
+_REOPENED = 2  # of ``after_disconnect``: counter and clock began anew; 1 is the same device after a silence
 LOST_BEFORE_US = frozenset({Cause.DROPPED, Cause.DISCONNECT})
 LOST_BY_US = frozenset({Cause.HOST_OVERFLOW, Cause.RECORDER_OVERFLOW})
 
@@ -52,24 +53,28 @@ class GapTracker:
         before, self._last = self._last, now
         if before is None:
             return None
-        away = bool(frame.metadata.get("after_disconnect", 0))
+        away = frame.metadata.get("after_disconnect", 0)
         cause = Cause.HOST_OVERFLOW if frame.metadata.get("host_overflow", 0) else Cause.DROPPED
+        cause = Cause.DISCONNECT if away else cause
+        if away == _REOPENED:
+            return self._anew(before, now)
         if now.number < 0 or before.number < 0:
-            return self._by_time(before, now, Cause.DISCONNECT if away else cause)
+            return self._by_time(before, now, cause)
         step = now.number - before.number
         if step > 1:
-            return self._gap(before, now, Cause.DISCONNECT if away else cause, step - 1, "by the frame counter")
+            return self._gap(before, now, cause, step - 1, "by the frame counter")
         long = (now.device_time - before.device_time) * self._rate_hz
-        if step < 0 or (step == 0 and long != 0) or away:
+        if step < 0 or (step == 0 and long != 0):
             return self._anew(before, now)
+        if away:
+            lost = self._periods(now.device_time - before.device_time)  # 0 where all was only delivered late
+            return self._gap(before, now, cause, lost, "silent without counting: by device time")
         if step == 1 and long > LONG_STEP:
             return self._gap(before, now, Cause.SLOW, 0, f"step of {long:.2f} periods")
         return None  # also for a frame delivered twice, which has no gap before it: verification names it
 
     def _by_time(self, before: _Seen, now: _Seen, cause: Cause) -> Gap | None:
-        """Judge a stream without a counter by its device time; after a disconnect only arrival times compare."""
-        if cause is Cause.DISCONNECT:
-            return self._anew(before, now)
+        """Judge a stream without a counter by its device time."""
         long = now.device_time - before.device_time
         if not long * self._rate_hz > LONG_STEP:
             return None
@@ -85,7 +90,7 @@ class GapTracker:
         return max(0, round(seconds * self._rate_hz) - 1) if math.isfinite(seconds) else 0
 
     def _gap(self, before: _Seen, now: _Seen, cause: Cause, count: int, note: str) -> Gap:
-        counted = now.number >= 0 and before.number >= 0
+        counted = now.number >= 0 and before.number >= 0 and count == now.number - before.number - 1
         first, last = (before.number + 1, now.number - 1) if counted else (-1, -1)
         return Gap(self._stream, cause, first, last, count, before.arrival_time, now.arrival_time, note)
 

@@ -91,12 +91,24 @@ def test_a_device_that_was_away_without_counting_has_lost_what_was_due() -> None
     assert (gap.cause, gap.count) == (Cause.DISCONNECT, 90)
 
 
+def test_frames_that_only_came_late_are_not_lost() -> None:
+    """A silence of three seconds of which every frame was delivered at its end."""
+    late = Frame("color", PIXELS, 4, 5 + 4 / 30, 1003.2, {"after_disconnect": 1})
+    (gap,) = gaps_of([frame(3), late])
+    assert (gap.cause, gap.count, gap.stop) == (Cause.DISCONNECT, 0, 1003.2)
+
+
+def test_a_camera_opened_again_is_judged_by_time_whatever_its_counter_says() -> None:
+    (gap,) = gaps_of([frame(3), frame(34, number=7, device=0.2, after_disconnect=2)])
+    assert (gap.cause, gap.count, gap.first, gap.last) == (Cause.DISCONNECT, 30, -1, -1)
+
+
 def test_a_frame_delivered_twice_is_no_gap() -> None:
     assert gaps_of([frame(3), frame(3), frame(4)]) == []
 
 
 def test_without_a_counter_an_absence_is_measured_by_arrival() -> None:
-    (gap,) = gaps_of([frame(0, -1), frame(61, -1, device=0.5, after_disconnect=1)])
+    (gap,) = gaps_of([frame(0, -1), frame(61, -1, device=0.5, after_disconnect=2)])
     assert (gap.cause, gap.count) == (Cause.DISCONNECT, 60)
 
 
