@@ -118,7 +118,7 @@ class Scribe:
         finally:
             file.abandon()
             self._enter(around, counts, verdict)
-            self.session.end_trial(around.trial, around.stop, around.closing, counts, verdict)
+            self.session.end_trial(around.trial, around.stop, around.closing)
 
     def _account(
         self, file: TrialFile, around: Around
@@ -164,6 +164,7 @@ class Scribe:
                 "streams": {count.stream: dataclasses.asdict(count) for count in counts},
             }
         )
+        self.session.judge_trial(around.trial, counts, verdict)
 
     def _fits(self, since: float) -> dict[str, ClockFit]:
         fits = {}

@@ -300,16 +300,12 @@ class SessionFile(Store):
         for name in file.streams:
             self.link(f"{path}/{name}", trial_path(file.trial), f"/{name}")
 
-    def end_trial(
-        self,
-        trial: str,
-        stop: float,
-        values: Mapping[str, Any],
-        counts: Sequence[StreamCounts],
-        verdict: TrialVerdict,
-    ) -> None:
-        """Write when the trial ended and what it is worth."""
+    def end_trial(self, trial: str, stop: float, values: Mapping[str, Any]) -> None:
+        """Write when a trial ended, and how."""
         self.values(f"/trials/{trial}", {**values, "stop": stop})
+
+    def judge_trial(self, trial: str, counts: Sequence[StreamCounts], verdict: TrialVerdict) -> None:
+        """Write what a trial is worth."""
         names = [column.name for column in entry("session", "/quality/counts").columns[1:]]
         rows = [(trial, *(getattr(count, name) for name in names)) for count in counts]
         self.rows("/quality/counts", rows)

@@ -177,4 +177,5 @@ def test_close_is_orderly_after_an_error(tmp_path: Path) -> None:
     with h5py.File(recorder.folder / "session.h5") as file:
         assert file.attrs["closed"]
         assert [index_of(picture) for picture in file["trials/01_a/color/frames"]] == list(range(10))
+        assert list(file["quality/verdicts"]["trial"]) == [b"01_a", b"02_b"]
     assert (recorder.folder / "journal" / "trials" / "02_b.jsonl").read_text() == "in the way"
