@@ -11,7 +11,7 @@ nothing is missing. Where there is no counter, such a step is the skip.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,21 +51,21 @@ class GapTracker:
         """
         now = _Seen(frame.frame_number, frame.device_time, frame.arrival_time)
         before, self._last = self._last, now
-        if before is None:
-            return None
-        away = frame.metadata.get("after_disconnect", 0)
-        cause = Cause.HOST_OVERFLOW if frame.metadata.get("host_overflow", 0) else Cause.DROPPED
+        return None if before is None else self._between(before, now, frame.metadata)
+
+    def _between(self, before: _Seen, now: _Seen, evidence: Mapping[str, int]) -> Gap | None:
+        away = evidence.get("after_disconnect", 0)
+        cause = Cause.HOST_OVERFLOW if evidence.get("host_overflow", 0) else Cause.DROPPED
         cause = Cause.DISCONNECT if away else cause
-        if away == _REOPENED:
-            return self._anew(before, now)
-        if now.number < 0 or before.number < 0:
-            return self._by_time(before, now, cause)
+        counted = now.number >= 0 and before.number >= 0
         step = now.number - before.number
+        long = (now.device_time - before.device_time) * self._rate_hz
+        if away == _REOPENED or (counted and (step < 0 or (step == 0 and long != 0))):
+            return self._anew(before, now)
+        if not counted:
+            return self._by_time(before, now, cause)
         if step > 1:
             return self._gap(before, now, cause, step - 1, "by the frame counter")
-        long = (now.device_time - before.device_time) * self._rate_hz
-        if step < 0 or (step == 0 and long != 0):
-            return self._anew(before, now)
         if away:
             lost = self._periods(now.device_time - before.device_time)  # 0 where all was only delivered late
             return self._gap(before, now, cause, lost, "silent without counting: by device time")
