@@ -22,6 +22,7 @@ from labcapture.reading.streams import (
     read_table,
 )
 from labcapture.recording import schema
+from labcapture.recording.conformity import plainly
 
 
 def open_session(path: str | os.PathLike[str]) -> Session:
@@ -47,7 +48,7 @@ def open_session(path: str | os.PathLike[str]) -> Session:
         h5 = h5py.File(file, "r")
     except OSError as error:
         mend = f"If it is not being recorded just now, run: labcapture recover {file.parent}"
-        raise RecordingError(f"was not closed, or is damaged ({error})", str(file), mend) from error
+        raise RecordingError(f"cannot be opened: {plainly(error)}", str(file), mend) from error
     try:
         return Session(file.parent, h5)
     except BaseException:
@@ -278,7 +279,7 @@ class Trial:
             return h5py.File(path, "r")
         except OSError as error:
             mend = f"Run: labcapture recover {self._session.folder}"
-            raise RecordingError(f"was not closed, or is damaged ({error})", str(path), mend) from error
+            raise RecordingError(f"cannot be opened: {plainly(error)}", str(path), mend) from error
 
     @cached_property
     def streams(self) -> Mapping[str, FrameStream]:

@@ -17,6 +17,11 @@ from labcapture.recording.store import table_dtype
 _BLOCK_ROWS = 1_000_000
 
 
+def plainly(error: BaseException) -> str:
+    """Return why a file does not open, in our words where HDF5's would send the reader to a tool that truncates it."""
+    return "it was not closed in order" if "already open for write" in str(error) else str(error).strip("'\"")
+
+
 def nonconformities(file: h5py.File, kind: File, name: str) -> Iterator[str]:
     """Yield a sentence for everything in ``file`` that is not of the format; ``name`` stands for the file."""
     found: dict[str, Entry] = {}
@@ -34,6 +39,7 @@ def nonconformities(file: h5py.File, kind: File, name: str) -> Iterator[str]:
         thing = file[path]
         for attribute in thing.attrs:
             yield from _attribute(thing, f"{path}@{attribute}", kind, name)
+        yield from _plot(thing, name)
         if entry is not None:
             yield from _object(thing, entry, name)
     yield from _missing(file, kind, name, found)
@@ -58,7 +64,7 @@ def _link(file: h5py.File, path: str, name: str) -> Iterator[str]:
     try:
         file[path]
     except (KeyError, OSError) as error:
-        yield f"{name}: {path} leads to {link.filename}:{link.path}, which cannot be opened ({error})"
+        yield f"{name}: {path} leads to {link.filename}:{link.path}, which cannot be opened ({plainly(error)})"
 
 
 def _attribute(thing: Any, path: str, kind: File, name: str) -> Iterator[str]:  # noqa: ANN401 - h5py is untyped
@@ -74,6 +80,17 @@ def _attribute(thing: Any, path: str, kind: File, name: str) -> Iterator[str]:  
         return
     if entry.dtype and not _is_of(value, entry.dtype):
         yield f"{name}: {path} is {value!r}, which is not {entry.dtype}"
+
+
+def _plot(thing: Any, name: str) -> Iterator[str]:  # noqa: ANN401 - h5py is untyped
+    """Yield where the NeXus attributes lead nowhere."""
+    kind = thing.attrs.get("NX_class")
+    if kind not in {None, "NXroot", "NXdata"}:
+        yield f"{name}: {thing.name}@NX_class is {kind!r}, neither NXroot nor NXdata"
+    if kind == "NXdata":
+        for target in (thing.attrs["signal"], *thing.attrs["axes"]):
+            if target != "." and target not in thing:
+                yield f"{name}: {thing.name} is to be plotted by {target!r}, which is missing"
 
 
 def _is_of(value: Any, dtype: str) -> bool:  # noqa: ANN401 - any attribute
@@ -155,5 +172,5 @@ def _missing(file: h5py.File, kind: File, name: str, found: dict[str, Entry]) ->
 
 def _camera_clocks(file: h5py.File) -> set[str]:
     """Return the paths of the clocks that stamp pictures."""
-    streams = file["streams"].values() if "streams" in file else ()
+    streams = [file["streams"][name] for name in file["streams"]] if "streams" in file else []
     return {f"/clock/{s.attrs['clock']}" for s in streams if s.attrs["kind"] == "frames"}

@@ -19,7 +19,7 @@ import h5py
 
 from labcapture.core.errors import RecordingError
 from labcapture.recording import schema
-from labcapture.recording.conformity import nonconformities
+from labcapture.recording.conformity import nonconformities, plainly
 from labcapture.recording.consistency import picture_contradictions, sample_contradictions, sound_contradictions
 from labcapture.recording.folder import checksummed
 from labcapture.recording.witness import Witness
@@ -62,6 +62,10 @@ def verify(path: str | os.PathLike[str], progress: Progress | None = None) -> Ve
     if not (folder / schema.SESSION_FILE).is_file():
         raise RecordingError("no session", str(given), f"Give the session's folder or its {schema.SESSION_FILE}.")
     return _Check(folder, progress or (lambda *_: None)).run()
+
+
+class _NotForUs(Exception):  # noqa: N818 - a turn of the way, not an error
+    """The file is of a newer version."""
 
 
 class _Check:
@@ -131,29 +135,36 @@ class _Check:
         try:
             h5 = h5py.File(path, "r")
         except OSError as error:
-            yield f"{name}: cannot be opened ({error}); run: labcapture recover {self.folder}"
+            yield f"{name}: cannot be opened ({plainly(error)}); run: labcapture recover {self.folder}"
             return
         with h5:
-            if not h5.attrs.get("closed", False):
-                yield f"{name}: was not closed; run: labcapture recover {self.folder}"
-            version = h5.attrs.get("version", 0)
-            if version > schema.VERSION:
-                yield f"{name}: of format version {version}, this program knows up to {schema.VERSION}"
-                return
-            try:
-                yield from nonconformities(h5, kind, name)
-                witness = Witness(self.folder, h5, kind, name, journal, self._tick)
-                yield from witness.hear()
-                yield from _contradictions(h5, kind, name)
-            except (OSError, KeyError, RuntimeError, ValueError) as error:  # what h5py raises on a damaged structure
-                yield f"{name}: its structure is damaged ({error})"
-                return
-            if kind == "session":
-                counts.update(_signals(h5))
+            witness = Witness(self.folder, h5, kind, name, journal, self._tick)
+            hearings = (
+                self._head(h5, name),
+                nonconformities(h5, kind, name),
+                witness.hear(),
+                _contradictions(h5, kind, name),
+                _count_signals(h5, kind, counts),
+            )
+            for hearing in hearings:
+                try:
+                    yield from hearing
+                except (OSError, KeyError, RuntimeError, ValueError) as error:  # what h5py raises on damage
+                    yield f"{name}: is damaged: {plainly(error)}"
+                except _NotForUs:
+                    break
         self.result.checked["rows"] += witness.rows
         for dataset, count in witness.frames.items():
             self.result.checked["frames"] += count
             counts[f"{trial}{dataset}"] = count
+
+    def _head(self, h5: h5py.File, name: str) -> Iterator[str]:
+        if not h5.attrs.get("closed", False):
+            yield f"{name}: was not closed; run: labcapture recover {self.folder}"
+        version = int(h5.attrs.get("version", 0))
+        if version > schema.VERSION:
+            yield f"{name}: of format version {version}, this program knows up to {schema.VERSION}"
+            raise _NotForUs
 
     def _tick(self, what: str, nbytes: int) -> None:
         self.result.checked["bytes"] += nbytes
@@ -169,7 +180,10 @@ class _Check:
         except ValueError as error:
             yield f"{file.name}: is damaged ({error})"
             return
-        yield from self._add_up(summary, counts)
+        try:
+            yield from self._add_up(summary, counts)
+        except (KeyError, TypeError, AttributeError) as error:
+            yield f"{file.name}: is damaged: {type(error).__name__} {error}"
 
     def _add_up(self, summary: dict[str, Any], counts: dict[str, int]) -> Iterator[str]:
         """Yield where the counts of the summary are not those of the files."""
@@ -195,18 +209,26 @@ class _Check:
 def _contradictions(h5: h5py.File, kind: schema.File, name: str) -> Iterator[str]:
     """Yield what the streams of a file say against themselves."""
     if kind == "trial":
-        for stream in h5.values():
-            yield from picture_contradictions(stream, name)
+        for stream in h5:
+            yield from picture_contradictions(h5[stream], name)
         return
-    for stream, facts in h5["streams"].items():
-        if facts.attrs["kind"] == "audio":
+    for stream, kind_of_stream in _kinds(h5).items():
+        if kind_of_stream == "audio":
             yield from sound_contradictions(h5[stream], name)
-        elif facts.attrs["kind"] == "samples":
+        elif kind_of_stream == "samples":
             yield from sample_contradictions(h5[stream if stream == "eda" else f"lsl/{stream}"], name)
 
 
-def _signals(h5: h5py.File) -> dict[str, int]:
-    """Return the number of samples of every signal by its name."""
-    kinds = {name: facts.attrs["kind"] for name, facts in h5["streams"].items()}
-    places = {name: name if kind == "audio" or name == "eda" else f"lsl/{name}" for name, kind in kinds.items()}
-    return {name: len(h5[places[name]]["samples"]) for name, kind in kinds.items() if kind != "frames"}
+def _count_signals(h5: h5py.File, kind: schema.File, counts: dict[str, int]) -> Iterator[str]:
+    """Enter the number of samples of every signal into ``counts`` by its name; there is nothing to tell."""
+    yield from ()
+    if kind == "session":
+        kinds = _kinds(h5)
+        for name in (name for name, what in kinds.items() if what != "frames"):
+            place = name if kinds[name] == "audio" or name == "eda" else f"lsl/{name}"
+            counts[name] = len(h5[place]["samples"])
+
+
+def _kinds(h5: h5py.File) -> dict[str, str]:
+    """Return the kind of every stream. `items` would give None for what is damaged, where indexing raises."""
+    return {name: str(h5["streams"][name].attrs["kind"]) for name in h5["streams"]}

@@ -108,7 +108,7 @@ class Witness:
         elif kind == "group" and "stream" in record:
             said = record["stream"]
             own = {key: said[key] for key in ("kind", "rate_hz", "units", "channels", "simulated")}
-            self._values[path].update(said["attributes"] | own)
+            self._values[path].update(said["attributes"] | own | {"clock": said["clock"] or said["name"]})
         elif kind == "text" and self._h5[path].asstr()[()] != record["text"]:
             yield f"{self._name}: {path} differs from the journal"
 
@@ -128,7 +128,9 @@ class Witness:
         if path not in self._h5:
             yield f"{self._name}: {path} is missing"
             return
-        stored = self._h5[path][place : place + len(rows)]
+        stored = self._read(path, slice(place, place + len(rows)))
+        if stored is None:
+            return
         self._tick(self._name, stored.nbytes)
         if len(stored) < len(rows):
             yield f"{self._name}: {path} has {place + len(stored)} rows, the journal has {place + len(rows)} or more"
@@ -142,12 +144,14 @@ class Witness:
             if path not in self._h5:
                 yield f"{self._name}: {path} is missing"
                 continue
-            table = self._h5[path][()]
+            table = self._read(path)
+            if table is None:
+                continue
             self.rows += len(expected)
             if len(table) != len(expected):
                 yield f"{self._name}: {path} has {len(table)} rows, the journal has {len(expected)}"
             for number, (row, said) in enumerate(zip(table, expected, strict=False)):
-                for column, value, word in zip(table.dtype.names, row, said, strict=True):
+                for column, value, word in zip(table.dtype.names or (), row, said, strict=True):
                     if not _same(value, word):
                         yield f"{self._name}: {path} row {number}, {column}: is {_show(value)}, was {word!r}"
 
@@ -169,6 +173,14 @@ class Witness:
             stored = len(self._h5[path]) if path in self._h5 else 0
             if stored != count:
                 yield f"{self._name}: {path} has {stored} rows, {count} were written"
+
+    def _read(self, path: str, rows: slice = slice(None)) -> NDArray[Any] | None:
+        """Return rows of a dataset, None if HDF5's own checksums forbid it: that is told where they are checked."""
+        try:
+            stored: NDArray[Any] = self._h5[path][rows]
+        except OSError:
+            return None
+        return stored
 
     # Pictures ---------------------------------------------------------------------------------------------------------
 
@@ -214,7 +226,9 @@ class Witness:
             if f"{path}/{name}" not in self._h5:
                 yield f"{self._name}: {path}/{name} is missing"
                 continue
-            stored = self._h5[f"{path}/{name}"][()]
+            stored = self._read(f"{path}/{name}")
+            if stored is None:
+                continue
             self.rows += len(stored)
             if len(stored) != len(values):
                 yield f"{self._name}: {path}/{name} has {len(stored)} rows for {len(values)} frames"

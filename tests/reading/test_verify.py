@@ -89,9 +89,11 @@ def test_any_byte_of_any_picture_counts(copied: Path, data: st.DataObject) -> No
 def test_a_changed_number_of_a_trial_is_named(copied: Path, dataset: str) -> None:
     offset, _ = chunk_of(copied / TRIAL, dataset)
     flip(copied / TRIAL, offset + 3)
+    picture, size = chunk_of(copied / TRIAL, "depth/frames", 11)
+    flip(copied / TRIAL, picture + size - 1)
     problems = verify(copied).problems
-    assert problems
     assert any(TRIAL in problem and dataset in problem for problem in problems), problems
+    assert f"{TRIAL}: /depth/frames frame 11 was changed: its digest differs" in problems  # one damage hides no other
 
 
 @pytest.mark.parametrize("dataset", ["voice/samples", "eda/time", "markers", "quality/counts", "notes"])
