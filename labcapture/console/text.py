@@ -139,10 +139,13 @@ def minutes(value: float | None) -> str:
 
 
 def rates(stream: StreamHealth) -> str:
-    """Return measured and nominal rate, in as many decimals as tell a fault."""
-    decimals = 0 if max(stream.nominal_rate_hz, stream.rate_hz) >= 1000 else 1
-    measured = f"{stream.rate_hz:.{decimals}f}" if stream.received else NOTHING
-    return f"{measured} / {stream.nominal_rate_hz:.0f}" if stream.nominal_rate_hz else measured
+    """Return measured and nominal rate (Hz, or kHz from 1000 on), in as many decimals as tell a fault."""
+    thousands = max(stream.nominal_rate_hz, stream.rate_hz) >= 1000
+    factor, decimals, unit = (1e-3, 2, " k") if thousands else (1.0, 1, "")
+    measured = f"{stream.rate_hz * factor:.{decimals}f}" if stream.received else NOTHING
+    if not stream.nominal_rate_hz:
+        return f"{measured}{unit}"
+    return f"{measured} / {stream.nominal_rate_hz * factor:g}{unit}"
 
 
 def age(stream: StreamHealth) -> str:

@@ -160,6 +160,7 @@ def style_sheet(theme: Theme, scale: float) -> str:
     QComboBox QAbstractItemView {{ background: {theme.raised}; selection-background-color: {theme.accent};
         selection-color: {theme.on_accent}; }}
     QListView, QTableView, QTreeView {{ background: transparent; border: none; outline: none; }}
+    QTableView {{ font-size: {px(13)}; }}
     QHeaderView {{ background: transparent; }}
     QHeaderView::section {{ background: transparent; color: {theme.muted}; border: none; font-size: {px(12)};
         font-weight: 600; padding: {px(1)} {px(4)}; }}

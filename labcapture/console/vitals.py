@@ -14,7 +14,8 @@ from labcapture.console.theme import Theme
 from labcapture.engine.messages import Snapshot
 
 _QUEUE_WARNS = 0.5
-_DISK_WARNS_MIN = 30.0
+_DISK_WARNS_MIN = 10.0
+_DISK_RESERVE = 1.5  # of what the rest of the protocol needs
 
 
 class VitalsPanel(QWidget):
@@ -44,7 +45,8 @@ class VitalsPanel(QWidget):
         self.queue.say(f"{fill:.0%}" if limit else text.NOTHING, fill, loud=fill > _QUEUE_WARNS)
         left = snapshot.disk_minutes
         if left is not None:
-            self.disk.say(text.minutes(left), None, loud=left < _DISK_WARNS_MIN)
+            needed = _DISK_RESERVE * (snapshot.remaining_s or 0.0) / 60
+            self.disk.say(text.minutes(left), None, loud=left < max(_DISK_WARNS_MIN, needed))
         else:
             self.disk.say(text.size(snapshot.disk_free_bytes) if snapshot.disk_free_bytes else text.NOTHING, None)
         cores = os.cpu_count() or 1
@@ -70,14 +72,14 @@ class Gauge(QWidget):
         self._caption = caption
         self._value = text.NOTHING
         self._fill: float | None = None
-        self._loud = False
+        self.is_loud = False
         self.setAccessibleName(caption)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def say(self, value: str, fill: float | None, *, loud: bool = False) -> None:
         """Show ``value``; ``fill`` is 0 to 1."""
-        if (value, fill, loud) != (self._value, self._fill, self._loud):
-            self._value, self._fill, self._loud = value, fill, loud
+        if (value, fill, loud) != (self._value, self._fill, self.is_loud):
+            self._value, self._fill, self.is_loud = value, fill, loud
             self.setAccessibleDescription(value)
             self.update()
 
@@ -97,10 +99,10 @@ class Gauge(QWidget):
         middle = Qt.AlignmentFlag.AlignVCenter
         painter.setPen(QColor(self._theme.muted))
         painter.drawText(words, middle | Qt.AlignmentFlag.AlignLeft, self._caption)
-        painter.setPen(QColor(self._theme.warning if self._loud else self._theme.text))
+        painter.setPen(QColor(self._theme.warning if self.is_loud else self._theme.text))
         painter.drawText(words, middle | Qt.AlignmentFlag.AlignRight, self._value)
         bar = QRectF(0, line * 1.32, self.width(), max(2.0, line * 0.16))
         painter.fillRect(bar, QColor(self._theme.line))
         if self._fill:
             bar.setWidth(bar.width() * min(1.0, max(0.0, self._fill)))
-            painter.fillRect(bar, QColor(self._theme.warning if self._loud else self._theme.accent))
+            painter.fillRect(bar, QColor(self._theme.warning if self.is_loud else self._theme.accent))

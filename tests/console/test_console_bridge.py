@@ -104,6 +104,14 @@ def test_an_engine_is_started_where_there_is_none_and_outlives_the_window(bridge
     client.close()
 
 
+def test_an_engine_that_dies_is_not_replaced_unasked(bridge: Make, qtbot: QtBot) -> None:
+    _, heard = bridge(None)
+    qtbot.waitUntil(lambda: bool(heard.snapshots), timeout=_LIMIT_MS)
+    psutil.Process(heard.snapshots[0].pid).kill()
+    qtbot.waitUntil(lambda: len(heard.lost) > 2, timeout=_LIMIT_MS)  # looked for twice more
+    assert len(heard.pids) == 1
+
+
 def test_the_engine_of_a_named_connection_is_not_replaced(bridge: Make, qtbot: QtBot, tmp_path: Path) -> None:
     _, heard = bridge(tmp_path / "engine.json")
     qtbot.waitUntil(lambda: len(heard.lost) > 1, timeout=_LIMIT_MS)

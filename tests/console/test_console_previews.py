@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -183,6 +185,19 @@ def test_another_session_has_other_previews(window: ConsoleWindow, board: Previe
         other.close()
     window.show_snapshot(snapshot(EngineState.IDLE))
     assert window.previews.pictures == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_memory_of_an_ended_session_is_let_go(window: ConsoleWindow, board: PreviewBoard) -> None:
+    def held() -> int:
+        return Path("/proc/self/maps").read_text(encoding="utf-8").count(board.layout.memory)
+
+    before = held()
+    window.show_snapshot(snapshot(EngineState.RUNNING, preview=board.layout))
+    window.previews.refresh()
+    assert held() == before + 1
+    window.show_snapshot(snapshot(EngineState.IDLE))
+    assert held() == before
 
 
 def test_a_memory_that_is_gone_is_not_an_error(window: ConsoleWindow, board: PreviewBoard) -> None:

@@ -73,3 +73,4 @@ def test_a_silent_or_slow_stream_is_told() -> None:
     slow = stream.model_copy(update={"nominal_rate_hz": 1.0, "rate_hz": 1.0, "age_s": 3.0})
     assert not text.is_stale(slow)  # five periods of its own
     assert text.rates(stream.model_copy(update={"received": 0})) == "– / 30"
+    assert text.rates(STREAMS[2]) == "48.00 / 48 k"

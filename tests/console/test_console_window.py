@@ -257,6 +257,17 @@ def test_steps_tell_state_and_verdict(window: ConsoleWindow) -> None:
     assert model.data(model.index(5), spoken) == "Clip: storm, movie, running"
 
 
+def test_a_disk_too_small_for_the_rest_of_the_protocol_is_loud(window: ConsoleWindow) -> None:
+    def is_loud(minutes: float, remaining_s: float) -> bool:
+        window.show_snapshot(snapshot(RUNNING, disk_minutes=minutes, remaining_s=remaining_s))
+        assert window.vitals.disk.text() == f"{minutes:.0f} min"
+        return window.vitals.disk.is_loud
+
+    assert not is_loud(40, 1200)
+    assert is_loud(25, 1200)
+    assert is_loud(9, 60)
+
+
 def test_a_long_protocol_scrolls_along(window: ConsoleWindow, qtbot: QtBot) -> None:
     step = snapshot(RUNNING).steps[0]
     many = tuple(step.model_copy(update={"id": f"s{i}", "state": "pending"}) for i in range(60))
@@ -341,6 +352,15 @@ def test_the_result_stays_until_it_is_read(window: ConsoleWindow) -> None:
     assert "01_calm" not in view.words()
 
 
+def _is_dimmed(widget: QWidget) -> bool:
+    effects = []
+    above: QWidget | None = widget
+    while above is not None:
+        effects.append(above.graphicsEffect())
+        above = above.parentWidget()
+    return any(effect.isEnabled() for effect in effects if effect)  # None where there is none
+
+
 def test_a_lost_engine_is_told_and_comes_back(window: ConsoleWindow, qtbot: QtBot) -> None:
     window.show_snapshot(snapshot(RUNNING))
     window.show_lost(EngineError("the engine has ended", "engine.json", "Start a new one."))
@@ -349,12 +369,14 @@ def test_a_lost_engine_is_told_and_comes_back(window: ConsoleWindow, qtbot: QtBo
     assert "Start a new one." in window.banner.texts()[0]
     assert window.controls.enabled() == set()
     assert window.restart.isVisible()
+    assert _is_dimmed(window.streams)
     with qtbot.waitSignal(window.engine_wanted):
         window.restart.click()
     window.show_snapshot(snapshot(RUNNING))
     assert window.head.state.text() == "RECORDING"
     assert not window.restart.isVisible()
     assert not window.banner.isVisible()
+    assert not _is_dimmed(window.streams)
 
 
 def test_a_lost_engine_takes_no_session(window: ConsoleWindow) -> None:
