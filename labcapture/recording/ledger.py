@@ -192,6 +192,9 @@ class Ledger:
         run, stream.loss = stream.loss, None
         if run is None:
             return None
+        trial = self.trials.get(run.trial)
+        if trial is not None and trial.stop is not None:
+            stop = min(stop, trial.stop)
         cause = Cause.RECORDER_OVERFLOW
         gap = Gap(stream.spec.name, cause, run.first, run.last, run.count, run.start, stop, note)
         self.reported.append(gap)
@@ -200,7 +203,7 @@ class Ledger:
     # Trials -----------------------------------------------------------------------------------------------------------
 
     def open(self, name: str, start: float, values: Mapping[str, Any]) -> Trial:
-        """Begin a trial.
+        """Begin a trial at ``start``, but after every frame that has come, and after the end of the trial before it.
 
         Raises
         ------
@@ -209,8 +212,9 @@ class Ledger:
         """
         if any(trial.stop is None for trial in self.trials.values()):
             raise RecordingError("another trial is still open", name, "Close it first.")
-        last = {stream: self.streams[stream].last for stream in self._pictures}
-        before = {stream: seen for stream, seen in last.items() if seen is not None and seen.arrival < start}
+        before = {name: seen for name in self._pictures if (seen := self.streams[name].last) is not None}
+        ends = [trial.stop for trial in self.trials.values() if trial.stop is not None]
+        start = max([start, *ends, *(math.nextafter(seen.arrival, math.inf) for seen in before.values())])
         self.trials[name] = trial = Trial(name, start, values, before)
         return trial
 

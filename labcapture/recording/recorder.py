@@ -190,6 +190,8 @@ class Recorder:
     def open_trial(self, trial: str, *, start: float | None = None, **values: Any) -> None:  # noqa: ANN401 - attributes
         """Store pictures from ``start`` (LSL s; now unless given) on; ``values``: step, clip, emotion, take, ...
 
+        A picture belongs to one trial: one that opens before the last one's ``stop`` begins there.
+
         Raises
         ------
         RecordingError

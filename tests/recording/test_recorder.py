@@ -207,6 +207,26 @@ def test_only_frames_of_the_trial_are_stored(tmp_path: Path) -> None:
         assert file["clock/d415/fit"].attrs["drift_ppm"] == pytest.approx(0, abs=1)
 
 
+def test_a_picture_belongs_to_one_trial(tmp_path: Path) -> None:
+    recorder = make(tmp_path, (COLOR,))
+    camera = Camera(recorder, COLOR)
+    camera.offer(0, 10)
+    recorder.open_trial("01_a", start=camera.time(5))  # in the past: begins after the newest frame
+    camera.offer(10, 20)
+    recorder.close_trial(camera.time(25) - HALF)
+    recorder.open_trial("02_b", start=camera.time(20) - HALF)
+    camera.offer(20, 40)
+    recorder.close_trial(camera.time(40) - HALF)
+    camera.offer(40, 41)
+    assert recorder.wait_trials(60)
+    summary = recorder.close()
+    assert summary["lost_before_us"] == {"color": 0}
+    with h5py.File(recorder.folder / "session.h5") as file:
+        assert list(file["trials/01_a/color/frame_number"]) == list(range(10, 25))
+        assert list(file["trials/02_b/color/frame_number"]) == list(range(25, 40))
+        assert file["trials/01_a"].attrs["stop"] == file["trials/02_b"].attrs["start"]
+
+
 def test_drops_at_the_edges_are_gaps_of_the_trial(tmp_path: Path) -> None:
     recorder = make(tmp_path)
     cameras = two_cameras(recorder)
