@@ -15,8 +15,7 @@ import errno
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -29,9 +28,9 @@ from labcapture.recording import codecs, schema
 from labcapture.recording.folder import SessionHeader, create_folder, remove_empty, write_checksums, write_summary
 from labcapture.recording.ledger import QUEUE_FULL, Data, Ledger, Trial
 from labcapture.recording.pipeline import Item, Pipeline
-from labcapture.recording.quality import TrialVerdict
 from labcapture.recording.reserve import Reserve
 from labcapture.recording.scribe import Scribe
+from labcapture.recording.status import RecorderStatus
 from labcapture.recording.summary import summary
 
 __all__ = ["Recorder", "RecorderStatus", "SessionHeader", "create_folder"]
@@ -40,42 +39,6 @@ _CANNOT_WRITE = (OSError, RuntimeError)  # h5py raises either
 _SYNC_S = 1.0
 _TICK_S = 0.05
 _PATIENCE_S = 2.0  # for a frame that arrived after a trial's stop, to know that nothing is still on its way
-
-
-@dataclass(frozen=True, slots=True)
-class RecorderStatus:
-    """The recorder at one moment.
-
-    Parameters
-    ----------
-    queue_bytes, queue_limit_bytes
-        What waits to be written, and its bound.
-    encode_backlog
-        Pictures that wait for an encoder.
-    raw_frames
-        Pictures stored raw because encoding fell behind.
-    recorded, lost
-        Frames or samples of each stream that were accepted for the file, and those lost by the recorder.
-    written_bytes
-        Pictures and signals so far.
-    sync_age_s
-        Seconds since the disk last held everything.
-    error
-        What failed; empty if nothing did. Once writing has failed, all data are refused.
-    verdicts
-        Of the trials that are finished.
-    """
-
-    queue_bytes: int
-    queue_limit_bytes: int
-    encode_backlog: int
-    raw_frames: int
-    recorded: Mapping[str, int]
-    lost: Mapping[str, int]
-    written_bytes: int
-    sync_age_s: float
-    error: str
-    verdicts: Mapping[str, TrialVerdict]
 
 
 class Recorder:
