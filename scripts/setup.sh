@@ -11,7 +11,7 @@ packages=(
   portaudio19-dev libasound2-plugins
   libegl1 libgl1 libglu1-mesa libgl1-mesa-dri libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-image0
   libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-xkb1 libdbus-1-3
-  libfontconfig1 fonts-dejavu-core fonts-wqy-microhei
+  libfontconfig1 fonts-dejavu-core fonts-inter fonts-wqy-microhei
   xvfb xauth pulseaudio pulseaudio-utils
   faketime # tests: a sender whose clock has another epoch and drifts
 )

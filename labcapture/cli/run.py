@@ -50,6 +50,10 @@ def run_session(
         autopilot=autopilot,
         language=language,
     )
+    if not headless:
+        from labcapture.console.app import check_screen
+
+        check_screen()
     client = Client.spawn()
     try:
         with terminal.status("opening the rig and the participant's screen"):

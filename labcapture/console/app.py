@@ -88,6 +88,18 @@ class Console(QObject):
         self.window.show_refused(command, error)
 
 
+def check_screen() -> None:
+    """Refuse to go on where a window could not be shown.
+
+    Raises
+    ------
+    BadInput
+        There is no screen.
+    """
+    if sys.platform.startswith("linux") and not any(os.environ.get(name) for name in _SCREENS):
+        raise BadInput("no screen for the window", "DISPLAY", "Run with --headless, or log in where there is a screen.")
+
+
 def main(connection: Path | None = None, prepare: Mapping[str, Any] | None = None, start: bool = False) -> int:
     """Run the console until its window is closed; a session that is open goes on.
 
@@ -101,8 +113,7 @@ def main(connection: Path | None = None, prepare: Mapping[str, Any] | None = Non
     BadInput
         There is no screen.
     """
-    if sys.platform.startswith("linux") and not any(os.environ.get(name) for name in _SCREENS):
-        raise BadInput("no screen for the window", "DISPLAY", "Run with --headless, or log in where there is a screen.")
+    check_screen()
     running = QApplication.instance()
     application = running if isinstance(running, QApplication) else QApplication(sys.argv[:1])
     QCoreApplication.setApplicationName("labcapture")

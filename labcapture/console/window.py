@@ -22,6 +22,7 @@ from labcapture.console.steps import StepsPanel
 from labcapture.console.streams import StreamsPanel
 from labcapture.console.theme import DARK, Theme, scale_of, style_sheet
 from labcapture.console.vitals import VitalsPanel
+from labcapture.core.clock import lsl_time
 from labcapture.core.errors import LabcaptureError
 from labcapture.engine.messages import Abort, Command, EngineState, Mark, Note, Pause, Prepare, Resume, Snapshot, Start
 
@@ -161,12 +162,13 @@ class ConsoleWindow(QMainWindow):
     # What the experimenter does ---------------------------------------------------------------------------------------
 
     def _choose(self, control: Control) -> None:
-        simple = {START: Start(), PAUSE: Pause(), RESUME: Resume(), MARK: Mark(label="experimenter")}
+        now = lsl_time()  # what the key speaks of, however long the rest takes
+        simple = {START: Start(), PAUSE: Pause(), RESUME: Resume(), MARK: Mark(label="experimenter", time=now)}
         if control in simple:
             self.command.emit(simple[control])
         elif control is NOTE:
             self._ask(dialogs.note(self)).answered.connect(
-                lambda words: self.command.emit(Note(text=words)) if words else None
+                lambda words: self.command.emit(Note(text=words, time=now)) if words else None
             )
         elif control is ABORT:
             self._ask(dialogs.abort(self)).answered.connect(lambda words: self.command.emit(Abort(reason=words)))

@@ -7,6 +7,8 @@ import threading
 from collections import deque
 from collections.abc import Iterable
 
+import numpy as np
+
 from labcapture.core.chunks import AudioBlock, Cause, ClockOffset, Frame, Gap, Samples, StreamSpec
 from labcapture.engine.messages import StreamHealth
 
@@ -68,16 +70,13 @@ class StreamMonitor:
         """Return the figures at LSL time ``now``; what is recorded and not shown is counted elsewhere."""
         with self._lock:
             recent = [(time, count) for time, count in self._recent if time >= now - _WINDOW_S]
-            # Rate from the first to the last arrival, so that the count at either end does not make it waver.
-            span = recent[-1][0] - recent[0][0] if recent else 0.0
-            rate = sum(count for _, count in recent[1:]) / span if span > 0 else 0.0
             return StreamHealth(
                 name=self.spec.name,
                 kind=self.spec.kind,
                 units=self.spec.units,
                 simulated=self.spec.simulated,
                 nominal_rate_hz=self.spec.rate_hz,
-                rate_hz=rate,
+                rate_hz=_slope(recent),
                 received=self._received,
                 recorded=recorded,
                 lost_before_us=self._lost_before_us,
@@ -88,6 +87,16 @@ class StreamMonitor:
                 clock_uncertainty_s=self._offset.uncertainty if self._offset else None,
                 preview_skipped=preview_skipped,
             )
+
+
+def _slope(arrivals: list[tuple[float, int]]) -> float:
+    """Return elements per second as the least-squares slope of their count over arrival, which jitter hardly moves."""
+    if len(arrivals) < 2 or arrivals[-1][0] <= arrivals[0][0]:
+        return 0.0
+    table = np.array(arrivals)
+    times, counts = table[:, 0] - table[0, 0], np.cumsum(table[:, 1])
+    times -= times.mean()
+    return float(times @ counts / (times @ times))
 
 
 class DiskForecast:

@@ -164,9 +164,9 @@ class Server:
         elif isinstance(command, Abort):
             session.abort(command.reason or "aborted by the experimenter")
         elif isinstance(command, Note):
-            session.note(command.text)
+            session.note(command.text, command.time)
         elif isinstance(command, Mark):
-            session.mark(command.label)
+            session.mark(command.label, command.time)
         return {}
 
     def _need(self, command: Command, *states: EngineState) -> Session:

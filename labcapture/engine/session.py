@@ -80,14 +80,14 @@ class Session:
             self._abort_due = time.monotonic() + _ABORT_S
             self._advance(runs.Abort(reason))
 
-    def note(self, text: str) -> None:
-        """Write a note of the experimenter."""
-        self._recorder.note(lsl_time(), text)
+    def note(self, text: str, time: float | None) -> None:
+        """Write a note of the experimenter that speaks of LSL ``time`` (now if None)."""
+        self._recorder.note(lsl_time() if time is None else time, text)
         self._log.info("note", text=text)
 
-    def mark(self, label: str) -> None:
-        """Write a marker of the experimenter."""
-        self._mark(label, "experimenter")
+    def mark(self, label: str, time: float | None) -> None:
+        """Write a marker of the experimenter at LSL ``time`` (now if None)."""
+        self._mark(label, "experimenter", time=time)
 
     # Moving along -----------------------------------------------------------------------------------------------------
 
@@ -182,7 +182,8 @@ class Session:
 
     def _mark(self, label: str, source: str, step: str = "", time: float | None = None) -> None:
         moment = lsl_time() if time is None else time
-        self._markers.append(MarkerView(time=moment, label=label))
+        if label != "step_offset":  # the next step's onset says as much
+            self._markers.append(MarkerView(time=moment, label=step if label == "step_onset" else label))
         self._recorder.marker(moment, label, source, step)
 
     # Watching ---------------------------------------------------------------------------------------------------------
