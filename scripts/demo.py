@@ -101,8 +101,10 @@ def main() -> None:
     python = (
         Path(sys.executable).relative_to(Path.cwd()) if Path(sys.executable).is_relative_to(Path.cwd()) else "python"
     )
-    picture_0 = f"h5py.File('{result.folder}/session.h5')['trials/{trial}/color/frames'][0]"
-    code = f"import h5py, labcapture; print({picture_0}.shape)"
+    code = (
+        f"import h5py, labcapture; clip = h5py.File('{result.folder}/session.h5')['trials/{trial}']; "
+        "print(clip['color/frames'][0].shape, clip['depth/frames'][0].shape)"
+    )
     print(f'  {python} -c "{code}"')
 
 

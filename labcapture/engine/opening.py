@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from labcapture.engine.alarms import Alarms
-from labcapture.engine.checking import Plan, check, software
+from labcapture.engine.checking import Plan, check, check_room, software
 from labcapture.engine.driving import Driver, close_all, open_all, wait_delivering
 from labcapture.engine.intake import Intake
 from labcapture.engine.log import SessionLog
@@ -69,6 +69,7 @@ def open_session(command: Prepare) -> Opened:
             undo.callback(close_all, drivers, log)
             log.info("stage ready", **window.result().model_dump(mode="json"))
         streams = [spec for driver in drivers for spec in driver.streams]
+        check_room(plan, streams)
         simulated = plan.rig.is_simulated or any(spec.simulated for spec in streams)  # or a recording of such a rig
         previewer = Previewer(streams)
         undo.callback(previewer.close)

@@ -75,11 +75,11 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("only root may mount a small disk")
     place = tmp_path / "disk"
     place.mkdir()
-    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=36m", "tmpfs", place], capture_output=True, check=False)  # noqa: S607
+    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=36m", "tmpfs", place], capture_output=True, check=False)
     if mount.returncode:
         pytest.skip("this machine does not let its root mount")
     yield place
-    subprocess.run(["umount", place], check=True)  # noqa: S607 - found on the path of any Linux
+    subprocess.run(["umount", place], check=True)
 
 
 def whole_frames(folder: Path) -> int:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -79,6 +82,20 @@ def test_an_output_folder_that_is_a_file_stays_as_it_is(inputs: Path, films: Pat
     code, line = _run(inputs, films, out=out)
     assert (code, "not a folder" in line) == (2, True)
     assert out.read_text(encoding="utf-8") == "precious"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux") or os.geteuid() != 0, reason="mounting a disk needs root")
+@pytest.mark.parametrize(("options", "told"), [("size=4m", "GB free"), ("size=8g,ro", "cannot be created")])
+def test_a_full_or_read_only_disk_is_told(inputs: Path, films: Path, options: str, told: str) -> None:
+    disk = inputs / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(disk)], check=True)
+    try:
+        code, line = _run(inputs, films, out=disk / "out")
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+    assert code == 2
+    assert told in line
 
 
 def test_a_missing_camera_names_what_was_found(inputs: Path, films: Path) -> None:

@@ -10,12 +10,30 @@ import h5py
 import numpy as np
 import pytest
 
+from labcapture.devices.simulated.camera import SimulatedCamera, SoftwareD415
+from labcapture.devices.simulated.d415 import Stream
 from labcapture.devices.simulated.strip import read_index
 from tests.run.sessions import Run, labcapture
 
 
 def _trials(run: Run) -> list[str]:
     return sorted(path.stem for path in (run.folder / "trials").glob("*.h5"))
+
+
+def test_pixels_are_those_that_the_camera_made(clean: Run) -> None:
+    camera = SoftwareD415(SimulatedCamera(pictures=3), (424, 240, 30), (424, 240, 30))
+    camera.find()  # renders the same pictures as the session's camera did
+    start = clean.truth[0].captured
+    truth = {(row.stream, row.number): row for row in clean.truth}
+    streams: tuple[Stream, Stream] = ("color", "depth")
+    with h5py.File(clean.folder / "session.h5", "r") as session:
+        for stream in streams:
+            group = session[f"trials/01_a/{stream}"]
+            for i in (0, 1, len(group["frames"]) - 1):
+                row = truth[stream, group["frame_number"][i]]
+                made = camera.picture(stream, row.index, row.captured - start)
+                np.testing.assert_array_equal(group["frames"][i], made)
+    camera.close()
 
 
 @pytest.mark.parametrize("which", ["clean", "dropping"])

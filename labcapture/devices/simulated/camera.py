@@ -169,6 +169,16 @@ class SoftwareD415:
         """Return what became of every frame so far, in order of delivery."""
         return list(self._truth)
 
+    def picture(self, stream: Stream, index: int, captured_s: float) -> NDArray[Any]:
+        """Return frame ``index``, captured ``captured_s`` seconds after the start; valid until the next call.
+
+        The same configuration gives the same pictures; they are there from `find` on.
+        """
+        pictures = self._pictures[stream][self._config.step_at(captured_s)]
+        pixels = pictures[index % len(pictures)]
+        write_strip(pixels, Strip(STRIP_STREAM[stream], index))
+        return pixels
+
     # What the host's side asks of a source -------------------------------------------------------------------------
 
     def find(self) -> Sdk:
@@ -306,9 +316,7 @@ class SoftwareD415:
     def _deliver(self, planned: Planned) -> Loss | None:
         """Hand one frame to the SDK; return why not where the host does not listen."""
         port = self._ports[planned.stream]
-        pictures = self._pictures[planned.stream][self._config.step_at(planned.captured_s)]
-        pixels = pictures[planned.index % len(pictures)]
-        write_strip(pixels, Strip(STRIP_STREAM[planned.stream], planned.index))
+        pixels = self.picture(planned.stream, planned.index, planned.captured_s)
         frame = rs.software_video_frame()  # a new one each time: the SDK takes its memory away
         frame.bpp = port.format.bytes_per_pixel
         frame.stride = pixels.shape[1] * frame.bpp
