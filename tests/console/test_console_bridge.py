@@ -210,8 +210,8 @@ def test_a_console_without_its_engine_offers_a_new_one(engine: Client, qtbot: Qt
         psutil.Process(engine.details.pid).kill()
         qtbot.waitUntil(console.window.restart.isVisible, timeout=_LIMIT_MS)
         console.window.restart.click()
+        qtbot.waitUntil(lambda: len(heard.pids) == 2, timeout=_LIMIT_MS)
         qtbot.waitUntil(lambda: console.window.head.state.text() == "IDLE", timeout=_LIMIT_MS)
-        assert len(heard.pids) == 2
     finally:
         console.close()
         for pid in heard.pids:
