@@ -1,0 +1,146 @@
+"""Faults of the other streams: an LSL outlet that vanishes, a sound system that halts or dies, an engine held up."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import h5py
+import psutil
+
+from benchmarks.faults.account import account, expect_logged, expect_whole
+from benchmarks.faults.cell import Row
+from benchmarks.faults.rig import Place, child, expect, session
+from benchmarks.faults.tries import Outcome, left_out, repeat
+from labcapture.core.clock import lsl_time
+from labcapture.devices.simulated import pulse
+from labcapture.engine.messages import SessionResult
+
+_AWAY_S = 3.0
+
+
+def lsl_lost(tries: int, seed: int) -> Row:
+    """Let the EDA outlet vanish for three seconds; it comes back as a new outlet."""
+
+    def attempt(folder: Path, number: int) -> Outcome:
+        place = Place(folder, number, eda=({"kind": "restart", "at_s": 4.0, "seconds": _AWAY_S},))
+        with session(place) as watcher:
+            result = watcher.end()
+        with h5py.File(Path(result.folder) / "session.h5") as file:
+            eda = file["eda"]
+            segments = sorted(set(eda["segment"][()].tolist()))
+            gaps = eda["gaps"][()]
+            last = float(eda["arrival_time"][()][eda["segment"][()] == segments[0]][-1])
+            offsets = set(eda["clock_offsets"]["segment"].tolist())
+            missing = int(gaps["count"].sum())
+        expect(len(segments) == 2, f"segments {segments}")
+        expect(offsets == set(segments), f"clock offsets were measured for segments {sorted(offsets)} only")
+        expect(any(gap["cause"] == b"disconnect" and gap["count"] > 0 for gap in gaps), "no gap in the table")
+        expect(200 <= missing <= 600, f"{missing} samples are said to be missing")
+        pictures = _expect_rest(place, result)
+        return Outcome(f"{pictures}; EDA for the 3 s, and until it was found again", watcher.alarm_after(last, "eda"))
+
+    expected = "alarm; a gap and a new segment with clock offsets of its own; everything else untouched; verify passes"
+    return repeat("LSL stream lost for 3 s", expected, tries, seed, attempt)
+
+
+def sound_halts(tries: int, seed: int) -> Row:
+    """Hold the sound server for three seconds, then let it go on."""
+    expected = "alarm; the missing samples are a gap; everything else untouched; verify passes"
+    cell = "sound stops for 3 s"
+    if lacking := pulse.missing():
+        return left_out(cell, expected, f"no {lacking}")
+
+    def attempt(folder: Path, number: int) -> Outcome:
+        place = Place(folder, number)
+        with session(place) as watcher:
+            watcher.clip()
+            server = child(watcher.client, "pulseaudio")
+            fault = lsl_time()
+            server.suspend()
+            try:
+                time.sleep(_AWAY_S)
+            finally:
+                server.resume()
+            result = watcher.end()
+        missing = _missing_voice(result)
+        expect(missing > 1.0, f"only {missing:.2f} s of sound are said to be missing")
+        pictures = _expect_rest(place, result)
+        expect_logged(Path(result.folder), "voice")
+        return Outcome(f"{pictures}; {missing:.1f} s of sound", watcher.alarm_after(fault, "voice"))
+
+    return repeat(cell, expected, tries, seed, attempt)
+
+
+def sound_dies(tries: int, seed: int) -> Row:
+    """Kill the sound server in mid-clip, as when a microphone is unplugged for good."""
+    expected = "alarm; the session goes on; the sound until then is kept, its end is a gap; verify passes"
+    cell = "microphone lost for good"
+    if lacking := pulse.missing():
+        return left_out(cell, expected, f"no {lacking}")
+
+    def attempt(folder: Path, number: int) -> Outcome:
+        place = Place(folder, number)
+        with session(place) as watcher:
+            watcher.clip()
+            fault = lsl_time()
+            child(watcher.client, "pulseaudio").kill()
+            result = watcher.end()
+        with h5py.File(Path(result.folder) / "session.h5") as file:
+            arrival = file["voice/blocks/arrival_time"][()]
+            gaps = file["voice/gaps"][()]
+            expect(fault - arrival[-1] < 1.0, f"the last {fault - arrival[-1]:.1f} s before the fault are missing")
+            expect(len(gaps) > 0, "no gap tells that the sound ended")
+        expect("voice" in result.error or "sound" in result.error, f"the result does not say so: {result.error!r}")
+        pictures = _expect_rest(place, result, completed=result.completed)
+        expect_logged(Path(result.folder), "voice")
+        return Outcome(f"{pictures}; the sound from then on", watcher.alarm_after(fault, "voice"))
+
+    return repeat(cell, expected, tries, seed, attempt)
+
+
+def held_up(tries: int, seed: int) -> Row:
+    """Give the engine's process no processor for three seconds: every queue outside of it runs over."""
+    expected = "every missing frame and sample is a gap; the session goes on; verify passes"
+    cell = "engine held for 3 s: sound and camera overflow"
+
+    def attempt(folder: Path, number: int) -> Outcome:
+        place = Place(folder, number)
+        with session(place) as watcher:
+            watcher.clip()
+            process = psutil.Process(watcher.client.details.pid)
+            process.suspend()
+            try:
+                time.sleep(_AWAY_S)
+            finally:
+                process.resume()
+            fault = lsl_time()
+            result = watcher.end()
+        folder = Path(result.folder)
+        expect(result.completed, f"the session was not completed: {result.error}")
+        expect_whole(folder)
+        lost = account(folder, place.truth())
+        expect(lost.untold == 0, f"{lost.untold} missing frames are in no gap table")
+        with h5py.File(folder / "session.h5") as file:
+            causes = {row["cause"].decode() for row in file["voice/gaps"][()]}
+        missing = _missing_voice(result)
+        note = f"Causes given for the sound: {', '.join(sorted(causes)) or 'none, nothing was missing'}."
+        delays = [read - fault for read, _ in watcher.told if read > fault]
+        return Outcome(f"{lost}; {missing:.1f} s of sound", min(delays, default=None), note)
+
+    return repeat(cell, expected, tries, seed, attempt)
+
+
+def _missing_voice(result: SessionResult) -> float:
+    """Return how much sound is said to be missing (s)."""
+    with h5py.File(Path(result.folder) / "session.h5") as file:
+        return float(file["voice/gaps"]["count"].sum()) / float(file["voice"].attrs["rate_hz"])
+
+
+def _expect_rest(place: Place, result: SessionResult, *, completed: bool = True) -> str:
+    """Fail the try unless the session was completed and is whole, with all pictures; return what it lost of these."""
+    expect(result.completed == completed, f"the session was not completed: {result.error}")
+    expect_whole(Path(result.folder))
+    lost = account(Path(result.folder), place.truth())
+    expect(lost.by_us == lost.before_us == lost.untold == 0, f"pictures: {lost}")
+    return str(lost)
