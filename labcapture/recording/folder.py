@@ -16,7 +16,15 @@ from typing import Any
 from labcapture.core.errors import RecordingError
 from labcapture.protocol.rule import QualityRule
 from labcapture.recording.journal import sync_file
-from labcapture.recording.schema import CHECKSUMS_FILE, FORMAT, JOURNAL_FOLDER, SUMMARY_FILE, TRIALS_FOLDER, VERSION
+from labcapture.recording.schema import (
+    CHECKSUMS_FILE,
+    FORMAT,
+    HOLD_FILE,
+    JOURNAL_FOLDER,
+    SUMMARY_FILE,
+    TRIALS_FOLDER,
+    VERSION,
+)
 
 _LEAST_FREE_BYTES = 16_000_000  # tables and journals of a session without a single picture
 
@@ -141,7 +149,12 @@ def write_summary(folder: Path, summary: Mapping[str, Any]) -> None:
 
 def write_checksums(folder: Path) -> None:
     """Write SHA-256 of every file but the trials', whose pictures have digests in the journal; as sha256sum does."""
-    lines = [f"{_sha256(folder / name)}  {name}\n" for name in checksummed(folder)]
+    write_digests(folder, {name: folder / name for name in checksummed(folder)})
+
+
+def write_digests(folder: Path, files: Mapping[str, Path]) -> None:
+    """Write ``checksums`` into ``folder``: SHA-256 of each file by the name that stands there for it."""
+    lines = [f"{_sha256(files[name])}  {name}\n" for name in sorted(files)]
     create_file(folder / CHECKSUMS_FILE, "".join(lines))
 
 
@@ -149,7 +162,7 @@ def checksummed(folder: Path) -> Iterator[str]:
     """Yield the files that stand in ``checksums``, relative to the folder, in order."""
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()
-        if path.is_file() and name != CHECKSUMS_FILE and not name.startswith(f"{TRIALS_FOLDER}/"):
+        if path.is_file() and name not in {CHECKSUMS_FILE, HOLD_FILE} and not name.startswith(f"{TRIALS_FOLDER}/"):
             yield name
 
 

@@ -26,6 +26,7 @@ from labcapture.core.clock import lsl_time
 from labcapture.core.errors import RecordingError
 from labcapture.recording import codecs, schema
 from labcapture.recording.folder import SessionHeader, create_folder, remove_empty, write_checksums, write_summary
+from labcapture.recording.hold import Hold
 from labcapture.recording.ledger import QUEUE_FULL, Data, Ledger, Trial
 from labcapture.recording.pipeline import Item, Pipeline
 from labcapture.recording.reserve import Reserve
@@ -87,16 +88,21 @@ class Recorder:
         self._changed = threading.Condition(self._lock)
         started = lsl_time() - (datetime.now(UTC) - header.started_utc).total_seconds()
         self._reserve = Reserve(folder)
+        hold: Hold | None = None
         try:
+            hold = Hold(folder)
             self._reserve.hold()
             self._scribe = Scribe(folder, header, streams, started, lsl_time)
         except BaseException as error:
             self._reserve.free()
+            if hold is not None:
+                hold.release()
             remove_empty(folder)
             if not isinstance(error, _CANNOT_WRITE):
                 raise
             where = folder if folder.exists() else folder.parent
             raise RecordingError(f"a session cannot be created ({error})", str(where), "Is the disk full?") from error
+        self._hold = hold
         raw_above = queue_bytes // 4 if raw_above_bytes is None else raw_above_bytes
         self._pipeline = Pipeline(queue_bytes, raw_above, workers)
         self._synced = time.monotonic()
@@ -390,6 +396,7 @@ class Recorder:
         except OSError as failure:
             self._fail(failure)
             self._summary["error"] = self._summary["error"] or self._error
+        self._hold.release()
         return self._summary
 
     def _conclude(self, completed: bool, error: str, outcome: dict[str, Any]) -> None:

@@ -38,6 +38,8 @@ JOURNAL_FOLDER = "journal"
 SUMMARY_FILE = "summary.json"
 CHECKSUMS_FILE = "checksums"
 LOG_FILE = "log.jsonl"
+HOLD_FILE = ".recording"
+"""There while a session is written, locked by the process that does so; not part of the session."""
 
 MISSING = -(2**63)
 """Stored where a frame came without a value for a key of its metadata."""

@@ -104,24 +104,38 @@ class Scribe:
         """Create a trial's file."""
         file = TrialFile(self._folder, self._header, trial, start, values, self._pictures)
         self._open[trial] = file
-        self.session.begin_trial(file, values)
+        self.session.begin_trial(trial, file.start, values, file.streams)
 
-    def close_trial(self, around: Around) -> None:
-        """Write what is missing from a trial, when its pictures were taken and what it is worth; close its file."""
+    def close_trial(
+        self, around: Around, gaps: Mapping[str, list[Gap]] | None = None, against: Sequence[str] = ()
+    ) -> None:
+        """Write what is missing from a trial, when its pictures were taken and what it is worth; close its file.
+
+        Parameters
+        ----------
+        around
+            The trial.
+        gaps
+            What is missing by stream, where it is known already.
+        against
+            Further reasons for which it cannot be annotated.
+        """
         file = self._open.pop(around.trial)
         counts: list[StreamCounts] = []
         verdict = TrialVerdict(False, ("its file could not be finished",))
         try:
-            gaps, times, counts = self._account(file, around)
-            file.conclude(around.stop, around.closing, gaps, times)
+            missing, times, counts = self._account(file, around, gaps)
+            file.conclude(around.stop, around.closing, missing, times)
             verdict = judge(self._header.rule, counts)
+            if against:
+                verdict = TrialVerdict(False, (*against, *verdict.reasons))
         finally:
             file.abandon()
-            self._enter(around, counts, verdict)
+            self.enter_trial(around, counts, verdict)
             self.session.end_trial(around.trial, around.stop, around.closing)
 
     def _account(
-        self, file: TrialFile, around: Around
+        self, file: TrialFile, around: Around, known: Mapping[str, list[Gap]] | None
     ) -> tuple[dict[str, list[Gap]], dict[str, tuple[Array, Array]], list[StreamCounts]]:
         """Return gaps, times of the pictures and counts of a trial, by stream."""
         fits = self._fits(around.start - _FIT_S)
@@ -130,7 +144,11 @@ class Scribe:
         counts: list[StreamCounts] = []
         for spec in self._pictures:
             name = spec.name
-            gaps[name] = trial_gaps(dataclasses.replace(around.takes[name], stored=file.seen(name)), around.reported)
+            if known is None:
+                take = dataclasses.replace(around.takes[name], stored=file.seen(name))
+                gaps[name] = trial_gaps(take, around.reported)
+            else:
+                gaps[name] = known[name]
             device, arrival = file.times(name)
             fit = fits.get(clock_name(spec))
             unknown = np.full(len(device), np.nan), np.full(len(device), np.inf)
@@ -138,19 +156,33 @@ class Scribe:
             counts.append(trial_counts(name, spec.rate_hz, times[name][0], arrival, gaps[name]))
         return gaps, times, counts
 
+    def keep_trial(
+        self, around: Around, gaps: Mapping[str, Sequence[Gap]], times: Mapping[str, tuple[Array, Array]]
+    ) -> None:
+        """Enter a trial whose file was finished before; ``times``: LSL time and arrival of its pictures, by stream."""
+        self.session.begin_trial(around.trial, around.start, around.values, gaps)
+        counts = [
+            trial_counts(spec.name, spec.rate_hz, *times[spec.name], gaps[spec.name])
+            for spec in self._pictures
+            if spec.name in gaps
+        ]
+        self.enter_trial(around, counts, judge(self._header.rule, counts))
+        self.session.end_trial(around.trial, around.stop, around.closing)
+
     def lost_trial(self, around: Around, reason: str) -> None:
         """Enter a trial whose file could not be created."""
         counts = [
             trial_counts(spec.name, spec.rate_hz, (), (), trial_gaps(around.takes[spec.name], around.reported))
             for spec in self._pictures
         ]
-        self._enter(around, counts, TrialVerdict(False, (f"not recorded: {reason}",)))
+        self.enter_trial(around, counts, TrialVerdict(False, (f"not recorded: {reason}",)))
 
     def is_open(self, trial: str) -> bool:
         """Return whether a trial has a file."""
         return trial in self._open
 
-    def _enter(self, around: Around, counts: Sequence[StreamCounts], verdict: TrialVerdict) -> None:
+    def enter_trial(self, around: Around, counts: Sequence[StreamCounts], verdict: TrialVerdict) -> None:
+        """Write what a trial is worth, and keep it for the summary."""
         self.verdicts = {**self.verdicts, around.trial: verdict}
         self.trials.append(
             {

@@ -6,7 +6,7 @@ All methods belong to the one thread that owns h5py.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -292,13 +292,13 @@ class SessionFile(Store):
 
     # Trials -----------------------------------------------------------------------------------------------------------
 
-    def begin_trial(self, file: TrialFile, values: Mapping[str, Any]) -> None:
-        """Enter a trial, with links to its pictures."""
-        path = f"/trials/{file.trial}"
+    def begin_trial(self, trial: str, start: float, values: Mapping[str, Any], streams: Iterable[str]) -> None:
+        """Enter a trial, with links to its pictures of ``streams``."""
+        path = f"/trials/{trial}"
         self.group(path)
-        self.values(path, {**values, "start": file.start, "stop": math.nan})
-        for name in file.streams:
-            self.link(f"{path}/{name}", trial_path(file.trial), f"/{name}")
+        self.values(path, {**values, "start": start, "stop": math.nan})
+        for name in streams:
+            self.link(f"{path}/{name}", trial_path(trial), f"/{name}")
 
     def end_trial(self, trial: str, stop: float, values: Mapping[str, Any]) -> None:
         """Write when a trial ended, and how."""
