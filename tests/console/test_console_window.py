@@ -15,6 +15,7 @@ from labcapture.console import theme
 from labcapture.console.controls import CONTROLS
 from labcapture.console.dialogs import Question
 from labcapture.console.window import ConsoleWindow
+from labcapture.core.clock import lsl_time
 from labcapture.core.errors import BadInput, EngineError
 from labcapture.engine.messages import (
     Abort,
