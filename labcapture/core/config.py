@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import io
+import math
+import unicodedata
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,11 +13,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError
 
 from labcapture.core.errors import BadInput
+from labcapture.core.yaml_limits import check_structure
 
-MAX_BYTES = 1_000_000  # a rig or protocol is a page or two; anything larger is a mistake or an attack
+MAX_BYTES = 300_000  # a rig or protocol is a page or two; anything larger is a mistake or an attack
+_OVERRIDES = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"  # they make a text read as another one
+_LARGEST = 2**53  # whole numbers up to here are exact as floats, too; JSON and HDF5 hold them
 
 
 class Model(BaseModel):
@@ -47,15 +52,21 @@ def read_text(path: Path) -> str:
         The file is missing, unreadable, too large or not UTF-8.
     """
     try:
-        if path.stat().st_size > MAX_BYTES:
+        if not path.is_file() and path.exists():  # reading a pipe or a terminal would never end
+            raise BadInput("is no file", str(path), "Check the path.")
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
             raise BadInput(f"larger than {MAX_BYTES} bytes", str(path), "Is it the right file?")
-        return path.read_text(encoding="utf-8")
+        return io.TextIOWrapper(io.BytesIO(data), encoding="utf-8").read()
     except FileNotFoundError:
         raise BadInput("no such file", str(path), "Check the path.") from None
     except UnicodeDecodeError as error:
         raise BadInput("not UTF-8 text", str(path), "Save it as UTF-8.") from error
     except OSError as error:
         raise BadInput(f"cannot be read ({error.strerror})", str(path)) from error
+    except ValueError as error:  # a path with a NUL in it
+        raise BadInput(f"cannot be read ({error})", str(path)) from error
 
 
 def parse_yaml(text: str, model: type[M], name: str) -> M:
@@ -67,28 +78,60 @@ def parse_yaml(text: str, model: type[M], name: str) -> M:
         As `load_yaml`.
     """
     try:
+        check_structure(text, name)
         tree = YAML(typ="rt").load(io.StringIO(text))  # "rt" builds plain containers only, and keeps line numbers
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 0
         raise BadInput(f"not valid YAML: {error.problem}", f"{name}:{line}") from None
-    except (YAMLError, RecursionError, ValueError) as error:
+    except BadInput:
+        raise
+    except Exception as error:  # noqa: BLE001 - on odd input ruamel raises ValueError, KeyError, AttributeError and more
         raise BadInput(f"not valid YAML: {error}", name) from None
     if not isinstance(tree, CommentedMap):
         raise BadInput("holds no mapping of keys to values", name, "See docs/ for an example.")
     try:
-        return model.model_validate(_plain(tree))
+        return model.model_validate(_plain(tree, name, 1))
     except ValidationError as error:
         first = error.errors()[0]
         raise BadInput(_what(first), f"{name}:{_line(tree, first['loc'])}", _mend(first, model)) from None
 
 
-def _plain(node: Any) -> Any:  # noqa: ANN401 - YAML is any tree
-    """Return the tree as dicts, lists and scalars."""
+def _plain(node: Any, name: str, line: int) -> Any:  # noqa: ANN401 - YAML is any tree
+    """Return the tree as dicts, lists and scalars; ``line`` (from 1) is that of the nearest key or entry above.
+
+    Raises
+    ------
+    BadInput
+        A key is no text, a number is not finite or too large, or a text has characters that cannot be printed.
+    """
     if isinstance(node, CommentedMap):
-        return {key: _plain(value) for key, value in node.items()}
+        plain = {}
+        for key, value in node.items():
+            here = node.lc.key(key)[0] + 1 if key in (node.lc.data or ()) else line  # merged keys have no line
+            if not isinstance(key, str):
+                raise BadInput("a key that is no text", f"{name}:{here}", "Write it in quotes, or remove it.")
+            plain[_scalar(key, name, here)] = _plain(value, name, here)
+        return plain
     if isinstance(node, CommentedSeq):
-        return [_plain(value) for value in node]
-    return node
+        return [_plain(value, name, line) for value in node]
+    return _scalar(node, name, line)
+
+
+def _scalar(value: Any, name: str, line: int) -> Any:  # noqa: ANN401 - any scalar of YAML
+    """Return ``value`` if a session, a screen and JSON can hold it."""
+    where = f"{name}:{line}"
+    if isinstance(value, str) and (bad := next((c for c in value if not _is_printable(c)), None)):
+        raise BadInput(f"the character U+{ord(bad):04X} cannot be printed", where, "Remove it.")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise BadInput(f"{float(value)} is no number to work with", where, "Write a finite one.")
+    if isinstance(value, int) and abs(value) > _LARGEST:
+        raise BadInput("a whole number of more than 15 digits", where, "Write a smaller one, or put it in quotes.")
+    return value
+
+
+def _is_printable(character: str) -> bool:
+    """Return whether a character is fit for a screen: no control, no surrogate, no override of direction."""
+    return character in "\n\t" or (unicodedata.category(character) not in {"Cc", "Cs"} and character not in _OVERRIDES)
 
 
 def _line(tree: CommentedMap, loc: tuple[int | str, ...]) -> int:

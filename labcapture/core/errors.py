@@ -13,6 +13,11 @@
 from __future__ import annotations
 
 
+def printable(text: str) -> str:
+    """Return ``text`` on one line, fit for a terminal: a file's words must not move its cursor or forge its output."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in " ".join(text.split()))
+
+
 class LabcaptureError(Exception):
     """An error with one clear line: what, where, how to mend it.
 
@@ -37,7 +42,7 @@ class LabcaptureError(Exception):
     def __str__(self) -> str:
         line = f"{self.where}: {self.what}" if self.where else self.what
         line = f"{line}. {self.mend}" if self.mend else line
-        return " ".join(line.split())  # what a library said may have several lines
+        return printable(line)  # what a library said may have several lines, and what a file says anything
 
 
 class BadInput(LabcaptureError):  # noqa: N818 - "BadInputError" says no more

@@ -17,9 +17,9 @@ class PictureStream(Model):
     """One stream of the camera."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,31}$", description="Name of the stream; unique in the rig")
-    width_px: int = Field(default=1280, gt=0, description="Width of the picture (pixels)")
-    height_px: int = Field(default=720, gt=0, description="Height of the picture (pixels)")
-    rate_hz: int = Field(default=30, gt=0, description="Frames per second")
+    width_px: int = Field(default=1280, gt=0, le=4096, description="Width of the picture (pixels)")
+    height_px: int = Field(default=720, gt=0, le=4096, description="Height of the picture (pixels)")
+    rate_hz: int = Field(default=30, gt=0, le=300, description="Frames per second")
     options: dict[str, float] = Field(
         default_factory=dict, description="Options of the sensor by the SDK's names; set in this order and read back"
     )

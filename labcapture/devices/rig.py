@@ -31,6 +31,10 @@ def create(config: DeviceConfig) -> Device:
     return cast(Device, module.create(config))
 
 
+_Side = Annotated[int, Field(gt=0, le=16384)]
+_Place = Annotated[int, Field(ge=-32768, le=32767)]
+
+
 class StageSettings(Model):
     """The participant's screen."""
 
@@ -40,8 +44,8 @@ class StageSettings(Model):
     )
     screen: int = Field(default=0, ge=0, description="Index of the monitor")
     fullscreen: bool = Field(default=False, description="True in a lab; a window is for trying things out")
-    size: tuple[int, int] = Field(default=(800, 450), description="Window size in pixels when not full screen")
-    position: tuple[int, int] | None = Field(default=None, description="Top left corner of the window in pixels")
+    size: tuple[_Side, _Side] = Field(default=(800, 450), description="Window size in pixels when not full screen")
+    position: tuple[_Place, _Place] | None = Field(default=None, description="Top left corner of the window in pixels")
     rate_hz: float = Field(
         default=60.0, gt=0, le=500, description="Refresh rate to pace to where there is no vertical blank"
     )

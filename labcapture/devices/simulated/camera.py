@@ -81,6 +81,10 @@ class SimulatedCamera(Model):
                 f"{len(self.steps())} steps of distance with {self.pictures} pictures each need too much memory; "
                 f"keep their product within {_MAX_PICTURES}: raise distance_step_mm or lower pictures"
             )
+        if self.truth_path is not None and self.truth_path.suffix != ".jsonl":
+            raise ValueError(
+                "'truth_path' must end in .jsonl"
+            )  # a rig file may not make a file that anything would run
         return self
 
     def step_at(self, seconds: float) -> int:
