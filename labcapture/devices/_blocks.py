@@ -156,6 +156,15 @@ class SampleCounter:
         note = "fell silent; another row tells what was missing when it came back or ended"
         return [*out, Gap(self._stream, Cause.DISCONNECT, self._next, self._next - 1, 0, last, math.nan, note)]
 
+    def lost(self) -> Sequence[AudioBlock | Gap]:
+        """Tell that the input is gone for good: an open gap (count 0), unless it has been told."""
+        if self._told:
+            return ()
+        out = self._release()
+        self._told = True
+        note = "the sound input ended by itself"
+        return [*out, self._gap(Cause.DISCONNECT, 0, math.nan, note)]
+
     def finish(self, now: float) -> Sequence[AudioBlock | Gap]:
         """End the count at LSL time ``now``."""
         out = self._release()

@@ -163,6 +163,8 @@ class Microphone:
                 for chunk in counter.add(block) if block else counter.tick(lsl_time()):
                     emit(chunk)
                 if block is None and not source.is_active:
+                    for chunk in counter.lost():
+                        emit(chunk)
                     raise DeviceError("the sound input ended by itself", self._config.name, "Was it unplugged?")
         finally:
             source.stop()

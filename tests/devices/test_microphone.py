@@ -124,6 +124,7 @@ def test_a_sound_system_that_hangs_and_dies_leaves_gaps_on_record() -> None:
         run.until(run.ended)
     assert isinstance(run.error, DeviceError)
     assert "ended by itself" in str(run.error)
+    assert run.of(Gap)[-1].note == "the sound input ended by itself"
     assert_contiguous(list(run.chunks))
     silent, back = run.of(Gap)[:2]
     assert (silent.cause, silent.count, np.isnan(silent.stop)) == (Cause.DISCONNECT, 0, True)
