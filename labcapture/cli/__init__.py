@@ -139,6 +139,21 @@ def verify(path: SessionPath, as_json: Json = False) -> None:
 
 
 @app.command()
+def transcode(
+    path: SessionPath,
+    out: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that receives the copy, under the same name.")],
+    codec: Annotated[str, typer.Option(help="jxl (smallest), blosc2 (fast) or gzip (read by everything).")],
+    as_json: Json = False,
+) -> None:
+    """Copy a session with its pictures in another lossless encoding, each compared with the original."""
+    from labcapture.cli.transcode import transcode_session
+
+    result = transcode_session(path, codec, out, terminal)
+    if as_json:
+        _print_json(result)
+
+
+@app.command()
 def devices(as_json: Json = False) -> None:
     """Tell what is plugged in and what it says of itself."""
     from labcapture.cli.devices import list_devices, render_devices

@@ -35,10 +35,11 @@ _free: Any = None
 _class: _FilterClass | None = None  # HDF5 keeps pointers into it: it must live as long as the process
 
 
-def _imagecodecs() -> Any:  # noqa: ANN401 - untyped library
-    import imagecodecs  # noqa: PLC0415 - late: most processes import labcapture and never see a picture
+def imagecodecs() -> Any:  # noqa: ANN401 - untyped library
+    """Return the library of codecs."""
+    import imagecodecs as library  # noqa: PLC0415 - late: most processes import labcapture and never see a picture
 
-    return imagecodecs
+    return library
 
 
 def is_supported(dtype: str, shape: tuple[int, ...]) -> bool:
@@ -67,13 +68,13 @@ def dataset_options(dtype: str, shape: tuple[int, ...]) -> Mapping[str, Any]:
 def encode(pixels: NDArray[Any]) -> bytes:
     """Return the picture (height, width[, 3]), uint8 or uint16, as lossless JPEG XL. Needs no lock, holds no GIL."""
     data = np.ascontiguousarray(pixels)
-    encoded: bytes = _imagecodecs().jpegxl_encode(data, effort=_EFFORT, lossless=True, numthreads=1)
+    encoded: bytes = imagecodecs().jpegxl_encode(data, effort=_EFFORT, lossless=True, numthreads=1)
     return encoded
 
 
 def decode(data: bytes) -> NDArray[Any]:
     """Return the picture that `encode` was given."""
-    pixels: NDArray[Any] = _imagecodecs().jpegxl_decode(data, numthreads=1)
+    pixels: NDArray[Any] = imagecodecs().jpegxl_decode(data, numthreads=1)
     return pixels
 
 
@@ -153,7 +154,7 @@ def _memory(length: int) -> int:
 
 
 def _decode_into(out: NDArray[Any], source: memoryview) -> None:
-    pixels = _imagecodecs().jpegxl_decode(source, numthreads=1, out=out)
+    pixels = imagecodecs().jpegxl_decode(source, numthreads=1, out=out)
     if pixels.shape != out.shape or pixels.dtype != out.dtype:
         raise ValueError(f"a picture of {pixels.dtype} {pixels.shape} where {out.dtype} {out.shape} should be")
 

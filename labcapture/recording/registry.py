@@ -165,9 +165,11 @@ _FRAMES = (
 )
 
 
-def _attributes(file: File, path: str, rows: Iterable[tuple[str, str, str, str]]) -> list[Entry]:
+def _attributes(
+    file: File, path: str, rows: Iterable[tuple[str, str, str, str]], optional: bool = False
+) -> list[Entry]:
     """Return entries for (name, dtype, units, description)."""
-    return [Entry(file, f"{path}@{n}", "attribute", d, "", u, text) for n, d, u, text in rows]
+    return [Entry(file, f"{path}@{n}", "attribute", d, "", u, text, optional) for n, d, u, text in rows]
 
 
 _IDENTITY = (
@@ -183,6 +185,12 @@ _IDENTITY = (
     ("autopilot", "int64", "", "seed of the autopilot that answered; -1: a participant did"),
     ("software", "utf8", "", "versions of the software, as JSON"),
     ("started_utc", "utf8", "", "start of the session, ISO 8601"),
+)
+_TRANSCODED = (
+    ("transcoded_codec", "utf8", "", "encoding of the pictures of a transcoded copy: jxl, blosc2 or gzip"),
+    ("transcoded_from", "utf8", "", "SHA-256 of the file checksums of the session that it was made of"),
+    ("transcoded_utc", "utf8", "", "when, ISO 8601"),
+    ("transcoded_by", "utf8", "", "by which version of labcapture"),
 )
 _STREAM = (
     ("kind", "utf8", "", "frames, audio or samples"),
@@ -235,6 +243,7 @@ def _registry() -> tuple[Entry, ...]:
                 ("error", "utf8", "", "what failed while it ran; empty if nothing did"),
             ),
         ),
+        *_attributes(s, "/", _TRANSCODED, optional=True),
         e(s, "/protocol", "group", "", "", "", "what was asked for, word for word"),
         e(s, "/protocol/text", "text", "utf8", "", "", "the protocol file as run"),
         e(s, "/protocol/rig", "text", "utf8", "", "", "the rig file as run"),
@@ -318,6 +327,7 @@ def _registry() -> tuple[Entry, ...]:
                 ("closed", "bool", "", "True: the trial was closed in order"),
             ),
         ),
+        *_attributes(t, "/", _TRANSCODED, optional=True),
         e(t, "/@<key>", "attribute", "", "", "", "step, clip, emotion, take, ... of the trial", True),
         e(t, "/<frames>", "group", "", "", "", "a camera stream"),
         *_attributes(t, "/<frames>", _STREAM),
@@ -329,7 +339,7 @@ def _registry() -> tuple[Entry, ...]:
             "stream",
             "(n, height, width[, 3])",
             "stream",
-            "pictures, one per chunk, lossless JPEG XL (filter 47110) or, under pressure, raw",
+            "pictures, one per chunk, lossless JPEG XL (filter 47110) or, under pressure, raw; or as transcoded",
         ),
         *_arrays(t, "/<frames>", "(n,)", _FRAMES),
         e(t, "/<frames>/metadata", "group", "", "", "", "what came with each frame, in the driver's names and units"),

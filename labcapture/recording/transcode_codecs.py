@@ -1,0 +1,221 @@
+"""The encodings that a session's pictures may have: what each is called, how HDF5 knows it, who reads it.
+
+All three are lossless, and each encodes one picture as one chunk, outside of HDF5 and its lock.
+
+=========  ========================================================================  ==================================
+codec      pictures                                                                  plain h5py reads it after
+=========  ========================================================================  ==================================
+``jxl``    JPEG XL, as the recorder writes them; smallest                            ``import labcapture``
+``blosc2`` Zstandard 1 over shuffled bits; larger, several times as fast to read     ``import hdf5plugin``
+``gzip``   deflate; largest. In files as HDF5 1.8 knows them, so MATLAB reads them   nothing
+=========  ========================================================================  ==================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from labcapture.core.errors import BadInput, RecordingError
+from labcapture.recording import codecs
+
+Shape = tuple[int, ...]
+Pixels = NDArray[Any]
+
+_GZIP_LEVEL = 4
+_ZSTD_LEVEL = 1
+_SHUFFLE, _DEFLATE, _BLOSC2 = 2, 1, 32026  # numbers of HDF5's filters
+
+
+@dataclass(frozen=True)
+class Codec:
+    """One encoding of pictures.
+
+    Parameters
+    ----------
+    name, description
+        For commands; for the file.
+    filters
+        Filters of a dataset that is so encoded, any of these sequences of their numbers.
+    libver
+        Oldest and newest HDF5 whose files are written.
+    options
+        Of (dtype, shape of a picture): arguments of h5py's ``create_dataset``.
+    encode
+        Of a picture: the bytes of its chunk.
+    decode
+        Of such bytes, dtype and shape: the picture.
+    """
+
+    name: str
+    description: str
+    filters: frozenset[tuple[int, ...]]
+    libver: tuple[str, str]
+    options: Callable[[str, Shape], Mapping[str, Any]]
+    encode: Callable[[Pixels], bytes]
+    decode: Callable[[bytes, np.dtype[Any], Shape], Pixels]
+
+
+def of(name: str) -> Codec:
+    """Return a codec by its name.
+
+    Raises
+    ------
+    BadInput
+        There is none of that name.
+    """
+    for codec in CODECS:
+        if codec.name == name:
+            return codec
+    raise BadInput("there is no such codec", repr(name), f"Use one of: {', '.join(c.name for c in CODECS)}.")
+
+
+def codec_of(pictures: h5py.Dataset) -> Codec | None:
+    """Return the codec of a dataset; None where its pictures are raw.
+
+    Raises
+    ------
+    RecordingError
+        It is none of ours.
+    """
+    plan = pictures.id.get_create_plist()
+    filters = tuple(plan.get_filter(i)[0] for i in range(plan.get_nfilters()))
+    if not filters:
+        return None
+    for codec in CODECS:
+        if filters in codec.filters:
+            return codec
+    raise RecordingError(
+        f"is encoded by HDF5 filters {', '.join(map(str, filters))}, which are not known here",
+        f"{pictures.file.filename}: {pictures.name}",
+    )
+
+
+def decode(codec: Codec | None, stored: bytes, filter_mask: int, dtype: np.dtype[Any], shape: Shape) -> Pixels:
+    """Return the picture whose chunk is ``stored``; ``filter_mask`` other than 0: it is raw.
+
+    Raises
+    ------
+    ValueError
+        The bytes are no picture of this dtype and shape.
+    """
+    if codec is None or filter_mask:
+        return np.frombuffer(stored, dtype).reshape(shape)
+    pixels = codec.decode(stored, dtype, shape)
+    if pixels.shape != shape or pixels.dtype != dtype:
+        raise ValueError(f"a picture of {pixels.dtype} {pixels.shape} where {dtype} {shape} should be")
+    return pixels
+
+
+def _nbytes(dtype: np.dtype[Any], shape: Shape) -> int:
+    return int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+
+
+# JPEG XL ----------------------------------------------------------------------------------------------------------
+
+
+def _decode_jxl(stored: bytes, _dtype: np.dtype[Any], _shape: Shape) -> Pixels:
+    return codecs.decode(stored)
+
+
+# gzip -------------------------------------------------------------------------------------------------------------
+
+
+def _gzip_options(dtype: str, shape: Shape) -> Mapping[str, Any]:
+    shuffle = np.dtype(dtype).itemsize > 1
+    return {"chunks": (1, *shape), "compression": "gzip", "compression_opts": _GZIP_LEVEL, "shuffle": shuffle}
+
+
+def _encode_gzip(pixels: Pixels) -> bytes:
+    # HDF5's shuffle: the first bytes of all values, then the second ones.
+    octets = np.ascontiguousarray(pixels).view(np.uint8).reshape(-1, pixels.itemsize)
+    planes = np.ascontiguousarray(octets.T)
+    encoded: bytes = codecs.imagecodecs().deflate_encode(planes, level=_GZIP_LEVEL, raw=False)
+    return encoded
+
+
+def _decode_gzip(stored: bytes, dtype: np.dtype[Any], shape: Shape) -> Pixels:
+    plain = codecs.imagecodecs().deflate_decode(stored, out=_nbytes(dtype, shape), raw=False)
+    octets = np.frombuffer(plain, np.uint8).reshape(dtype.itemsize, -1)
+    return np.ascontiguousarray(octets.T).view(dtype).reshape(shape)
+
+
+# Blosc2 -----------------------------------------------------------------------------------------------------------
+
+
+def _blosc2() -> Any:  # noqa: ANN401 - optional library
+    """Return the library that encodes; HDF5's own plugin has to be there, too, to create such datasets."""
+    try:
+        import blosc2  # type: ignore[import-untyped]  # noqa: PLC0415 - optional, and ships no types
+        import hdf5plugin  # noqa: PLC0415, F401 - registers the filter
+    except ImportError as error:
+        raise RecordingError(
+            f"the codec needs {error.name}, which is not installed", "blosc2", "Run: pip install 'labcapture[blosc2]'"
+        ) from error
+    return blosc2
+
+
+def _blosc2_options(dtype: str, shape: Shape) -> Mapping[str, Any]:
+    _blosc2()
+    itemsize = np.dtype(dtype).itemsize
+    nbytes = _nbytes(np.dtype(dtype), shape)
+    # version, -, size of a value, of a chunk, level, shuffle 2: bits, codec 5: Zstandard, rank of the chunk, its shape
+    values = (1, 0, itemsize, nbytes, _ZSTD_LEVEL, 2, 5, len(shape) + 1, 1, *shape)
+    return {"chunks": (1, *shape), "compression": _BLOSC2, "compression_opts": values}
+
+
+def _encode_blosc2(pixels: Pixels) -> bytes:
+    blosc2 = _blosc2()
+    how = {
+        "codec": blosc2.Codec.ZSTD,
+        "clevel": _ZSTD_LEVEL,
+        "filters": [blosc2.Filter.BITSHUFFLE],
+        "typesize": pixels.itemsize,
+        "nthreads": 1,
+    }
+    data = np.ascontiguousarray(pixels)
+    frame: bytes = blosc2.SChunk(chunksize=data.nbytes, data=data, contiguous=True, cparams=how).to_cframe()
+    return frame
+
+
+def _decode_blosc2(stored: bytes, dtype: np.dtype[Any], shape: Shape) -> Pixels:
+    chunks = _blosc2().schunk_from_cframe(stored, copy=False)
+    if chunks.nbytes != _nbytes(dtype, shape):  # before it takes the memory that a damaged head asks for
+        raise ValueError(f"{chunks.nbytes} bytes where a picture has {_nbytes(dtype, shape)}")
+    return np.frombuffer(chunks.decompress_chunk(0), dtype).reshape(shape)
+
+
+CODECS: Sequence[Codec] = (
+    Codec(
+        "jxl",
+        f"lossless JPEG XL (filter {codecs.FILTER_ID})",
+        frozenset({(codecs.FILTER_ID,)}),
+        ("v110", "v110"),
+        codecs.dataset_options,
+        codecs.encode,
+        _decode_jxl,
+    ),
+    Codec(
+        "blosc2",
+        f"Blosc2 with Zstandard and bitshuffle (filter {_BLOSC2})",
+        frozenset({(_BLOSC2,)}),
+        ("v110", "v110"),
+        _blosc2_options,
+        _encode_blosc2,
+        _decode_blosc2,
+    ),
+    Codec(
+        "gzip",
+        "gzip (HDF5's own filters)",
+        frozenset({(_DEFLATE,), (_SHUFFLE, _DEFLATE)}),
+        ("earliest", "v108"),
+        _gzip_options,
+        _encode_gzip,
+        _decode_gzip,
+    ),
+)
