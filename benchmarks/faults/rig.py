@@ -100,6 +100,8 @@ class Place:
         Faults of the simulated camera and of the simulated EDA, as in a rig file.
     out
         Folder of the sessions; in ``folder`` unless given.
+    participant
+        Pseudonym.
     """
 
     folder: Path
@@ -107,18 +109,18 @@ class Place:
     camera: Mapping[str, Any] = field(default_factory=dict)
     eda: tuple[Mapping[str, Any], ...] = ()
     out: Path | None = None
+    participant: str = "P001"
 
     @property
     def sessions(self) -> Path:
         """Folder of the sessions."""
         return self.out or self.folder / "out"
 
-    def prepare(self, participant: str = "P001") -> Prepare:
+    def prepare(self) -> Prepare:
         """Write the files; return the command that opens a session with them."""
-        rig, protocol = self.folder / f"rig_{participant}.yaml", self.folder / "protocol.yaml"
-        truth = self._truth(participant)
+        rig, protocol = self.folder / "rig.yaml", self.folder / "protocol.yaml"
         rig.write_text(
-            _RIG.format(truth=truth, seed=self.seed, camera=json.dumps(self.camera), eda=json.dumps(self.eda)),
+            _RIG.format(truth=self._truth, seed=self.seed, camera=json.dumps(self.camera), eda=json.dumps(self.eda)),
             encoding="utf-8",
         )
         protocol.write_text(_PROTOCOL, encoding="utf-8")
@@ -126,20 +128,21 @@ class Place:
         return Prepare(
             protocol=str(protocol),
             rig=str(rig),
-            participant=participant,
+            participant=self.participant,
             session="01",
             out=str(self.sessions),
             stimuli=str(films()),
             autopilot=self.seed,
         )
 
-    def truth(self, participant: str = "P001") -> list[Truth]:
+    def truth(self) -> list[Truth]:
         """Return what the simulated camera did, in order of delivery."""
-        lines = self._truth(participant).read_text(encoding="utf-8").splitlines()
+        lines = self._truth.read_text(encoding="utf-8").splitlines()
         return [Truth(**json.loads(line)) for line in lines]
 
-    def _truth(self, participant: str) -> Path:
-        return self.folder / f"truth_{participant}.jsonl"
+    @property
+    def _truth(self) -> Path:
+        return self.folder / "truth.jsonl"
 
 
 class Watcher:
@@ -182,6 +185,11 @@ class Watcher:
         return self.until(
             lambda s: s.result is not None or (s.trial == trial and s.step_elapsed_s > after_s), f"trial {trial}"
         )
+
+    def seconds(self, count: float) -> None:
+        """Read snapshots for some time."""
+        over = time.monotonic() + count
+        self.until(lambda _: time.monotonic() > over, f"{count:g} s of snapshots")
 
     def end(self) -> SessionResult:
         """Wait until the session is closed."""

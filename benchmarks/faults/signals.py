@@ -60,7 +60,7 @@ def sound_halts(tries: int, seed: int) -> Row:
             fault = lsl_time()
             server.suspend()
             try:
-                time.sleep(_AWAY_S)
+                watcher.seconds(_AWAY_S)
             finally:
                 server.resume()
             result = watcher.end()
