@@ -154,6 +154,17 @@ def transcode(
 
 
 @app.command()
+def recover(path: SessionPath, as_json: Json = False) -> None:
+    """Make a session whole again after a crash; exit 1 if something that was written down could not be saved."""
+    from labcapture.cli.recover import recover_session
+
+    result = recover_session(path, terminal)
+    if as_json:
+        _print_json(result)
+    raise typer.Exit(0 if result["complete"] else 1)
+
+
+@app.command()
 def devices(as_json: Json = False) -> None:
     """Tell what is plugged in and what it says of itself."""
     from labcapture.cli.devices import list_devices, render_devices

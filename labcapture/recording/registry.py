@@ -186,6 +186,7 @@ _IDENTITY = (
     ("software", "utf8", "", "versions of the software, as JSON"),
     ("started_utc", "utf8", "", "start of the session, ISO 8601"),
 )
+_RECOVERED = (("recovered", "bool", "", "True: the recording broke off, and the file was made anew from its journal"),)
 _TRANSCODED = (
     ("transcoded_codec", "utf8", "", "encoding of the pictures of a transcoded copy: jxl, blosc2 or gzip"),
     ("transcoded_from", "utf8", "", "SHA-256 of the file checksums of the session that it was made of"),
@@ -244,6 +245,7 @@ def _registry() -> tuple[Entry, ...]:
             ),
         ),
         *_attributes(s, "/", _TRANSCODED, optional=True),
+        *_attributes(s, "/", _RECOVERED, optional=True),
         e(s, "/protocol", "group", "", "", "", "what was asked for, word for word"),
         e(s, "/protocol/text", "text", "utf8", "", "", "the protocol file as run"),
         e(s, "/protocol/rig", "text", "utf8", "", "", "the rig file as run"),
@@ -328,6 +330,7 @@ def _registry() -> tuple[Entry, ...]:
             ),
         ),
         *_attributes(t, "/", _TRANSCODED, optional=True),
+        *_attributes(t, "/", _RECOVERED, optional=True),
         e(t, "/@<key>", "attribute", "", "", "", "step, clip, emotion, take, ... of the trial", True),
         e(t, "/<frames>", "group", "", "", "", "a camera stream"),
         *_attributes(t, "/<frames>", _STREAM),
