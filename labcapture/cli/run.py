@@ -69,7 +69,7 @@ def run_session(
 
 def _follow(client: Client, terminal: Console) -> SessionResult:
     """Show how the session goes until it has ended."""
-    alarms_told: set[tuple[str, str]] = set()
+    alarms_told: set[tuple[str, str, float]] = set()
     with Live(console=terminal, refresh_per_second=4, transient=True) as live:
         while True:
             try:
@@ -79,8 +79,9 @@ def _follow(client: Client, terminal: Console) -> SessionResult:
                 if snapshot.result is not None:
                     return snapshot.result
                 for alarm in snapshot.alarms:
-                    if alarm.active and (alarm.source, alarm.cause) not in alarms_told:
-                        alarms_told.add((alarm.source, alarm.cause))
+                    raised = (alarm.source, alarm.kind, alarm.time)
+                    if alarm.active and raised not in alarms_told:
+                        alarms_told.add(raised)
                         live.console.print(f"ALARM {alarm.cause}. {alarm.remedy}", style="bold red", markup=False)
                 live.update(progress(snapshot))
             except KeyboardInterrupt:

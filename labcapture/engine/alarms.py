@@ -25,7 +25,7 @@ class Alarms:
             was_active = known is not None and known.active
             if active:
                 time = known.time if known and known.active else lsl_time()
-                self._alarms[key] = Alarm(time=time, cause=cause, remedy=remedy, source=source)
+                self._alarms[key] = Alarm(time=time, cause=cause, remedy=remedy, source=source, kind=kind)
             elif known is not None:
                 self._alarms[key] = known.model_copy(update={"active": False})
         if active and not was_active:

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from labcapture.core.chunks import AudioBlock, Cause, ClockOffset, Frame, Gap, Samples, StreamSpec
+from labcapture.core.clock import lsl_time
+from labcapture.engine.clocks import LiveClock
 from labcapture.engine.messages import StreamHealth
 
 _WINDOW_S = 2.0
@@ -28,6 +30,7 @@ class StreamMonitor:
         self._lost_by_us = 0
         self._slow = 0
         self._offset: ClockOffset | None = None
+        self._waiting = (-math.inf, 0)  # arrival of the last frame, and how many waited behind it
         self.last_arrival: float | None = None
 
     def data(self, chunk: Frame | AudioBlock | Samples, accepted: bool) -> None:
@@ -40,6 +43,8 @@ class StreamMonitor:
             while self._recent and self._recent[0][0] < chunk.arrival_time - _WINDOW_S:
                 self._recent.popleft()
             self._lost_by_us += 0 if accepted else count
+            if isinstance(chunk, Frame):
+                self._waiting = chunk.arrival_time, chunk.metadata.get("queue_waiting", 0)
 
     def gap(self, gap: Gap) -> None:
         """Count a loss."""
@@ -61,13 +66,30 @@ class StreamMonitor:
         """Newest offset of the sender's clock to ours (s), 0 before the first measurement."""
         return self._offset.offset if self._offset else 0.0
 
+    @property
+    def lost_by_us(self) -> int:
+        """Frames or samples that we failed to take or to store."""
+        return self._lost_by_us
+
+    @property
+    def frames_waiting(self) -> int:
+        """Pictures that waited in the driver when the last one was fetched, if that was lately; else 0."""
+        arrival, waiting = self._waiting
+        return waiting if lsl_time() - arrival < _WINDOW_S else 0
+
     def silent(self, now: float) -> bool:
         """Whether nothing came for a second, or for five periods of a slower stream."""
         patience = max(1.0, 5.0 / self.spec.rate_hz) if self.spec.rate_hz else math.inf
         return self.last_arrival is not None and now - self.last_arrival > patience
 
-    def view(self, now: float, recorded: int, preview_skipped: int) -> StreamHealth:
-        """Return the figures at LSL time ``now``; what is recorded and not shown is counted elsewhere."""
+    def view(self, now: float, recorded: int, preview_skipped: int, clock: LiveClock | None = None) -> StreamHealth:
+        """Return the figures at LSL time ``now``; what is recorded and not shown is counted elsewhere.
+
+        ``clock`` is the device's, of a stream that brings no measured offsets.
+        """
+        offset, uncertainty = (clock.moved_s, clock.uncertainty_s) if clock else (None, None)
+        if self._offset is not None:
+            offset, uncertainty = self._offset.offset, self._offset.uncertainty
         with self._lock:
             recent = [(time, count) for time, count in self._recent if time >= now - _WINDOW_S]
             return StreamHealth(
@@ -83,8 +105,8 @@ class StreamMonitor:
                 lost_by_us=self._lost_by_us,
                 slow_steps=self._slow,
                 age_s=None if self.last_arrival is None else max(0.0, now - self.last_arrival),
-                clock_offset_s=self._offset.offset if self._offset else None,
-                clock_uncertainty_s=self._offset.uncertainty if self._offset else None,
+                clock_offset_s=offset,
+                clock_uncertainty_s=uncertainty,
                 preview_skipped=preview_skipped,
             )
 
@@ -110,6 +132,8 @@ class DiskForecast:
 
     def __init__(self, streams: Iterable[StreamSpec]) -> None:
         self._bytes_per_s = sum(spec.element_bytes * spec.rate_hz for spec in streams)
+        self.is_measured = False
+        """Whether the data rate was measured in a trial, and is not a guess."""
         self._trial: str | None = None
         self._from = (0.0, 0)  # time (s) and bytes written when the trial was first seen
 
@@ -119,5 +143,6 @@ class DiskForecast:
             self._trial, self._from = trial, (now, written_bytes)
         elapsed = now - self._from[0]
         if trial is not None and elapsed > _WINDOW_S:
+            self.is_measured = True
             self._bytes_per_s = max(1.0, (written_bytes - self._from[1]) / elapsed)
         return free_bytes / max(self._bytes_per_s, 1.0) / 60

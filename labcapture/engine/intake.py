@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from labcapture.core.chunks import Chunk, ClockOffset, Frame, Gap, StreamSpec
+from labcapture.core.chunks import Chunk, ClockOffset, Frame, Gap, Samples, StreamSpec
+from labcapture.engine.clocks import LiveClocks
 from labcapture.engine.health import StreamMonitor
 from labcapture.engine.previewer import Previewer
 from labcapture.recording.quality import GapTracker
@@ -16,6 +17,7 @@ class Intake:
 
     def __init__(self, streams: Sequence[StreamSpec], previewer: Previewer) -> None:
         self.monitors = {spec.name: StreamMonitor(spec) for spec in streams}
+        self.clocks = LiveClocks(streams)
         self.recorder: Recorder | None = None  # set once every stream has delivered
         self._previewer = previewer
         self._trackers = {spec.name: GapTracker(spec) for spec in streams if spec.kind == "frames"}
@@ -35,6 +37,8 @@ class Intake:
             if gap is not None:
                 self._gap(gap)
         monitor.data(chunk, self._record(chunk))
+        if not isinstance(chunk, Samples):
+            self.clocks.note(chunk)
         self._previewer.offer(chunk, monitor.clock_offset)
 
     def _gap(self, gap: Gap) -> None:

@@ -132,8 +132,14 @@ class StreamHealth(Model):
     lost_by_us: int = 0
     slow_steps: int = 0
     age_s: float | None = Field(default=None, description="Seconds since the last data; None before the first")
-    clock_offset_s: float | None = None
-    clock_uncertainty_s: float | None = None
+    clock_offset_s: float | None = Field(
+        default=None,
+        description="Of an LSL stream: LSL time here less the sender's, as measured (s). Of a camera or a sound input, "
+        "whose clock begins anywhere: how far it has fallen behind LSL time since its first fit in this session (s)",
+    )
+    clock_uncertainty_s: float | None = Field(
+        default=None, description="Half width of the 95 % interval of the newest data's LSL time (s)"
+    )
     preview_skipped: int = 0
 
 
@@ -156,6 +162,7 @@ class Alarm(Model):
     cause: str
     remedy: str
     source: str
+    kind: str = Field(default="", description="Of one source and kind there is one alarm; its words may change")
     active: bool = True
 
 
@@ -238,10 +245,14 @@ class Snapshot(Model):
     encode_backlog: int = 0
     raw_frames: int = Field(default=0, description="Frames stored unencoded because encoding fell behind")
     written_bytes: int = 0
+    sync_age_s: float | None = Field(default=None, description="Seconds since the disk last held everything")
     disk_free_bytes: int | None = None
     disk_minutes: float | None = Field(default=None, description="Minutes of recording left at the measured data rate")
     cpu_percent: float = Field(default=0.0, description="Of one core, by the engine")
     memory_bytes: int = 0
+    threads_s: dict[str, float] = Field(
+        default_factory=dict, description="Processor seconds of each of the engine's threads; 'other': not Python's"
+    )
     markers: tuple[MarkerView, ...] = ()
     alarms: tuple[Alarm, ...] = ()
     preview: PreviewLayout | None = None

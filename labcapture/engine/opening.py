@@ -13,6 +13,7 @@ from labcapture.engine.alarms import Alarms
 from labcapture.engine.checking import Plan, check, check_room, software
 from labcapture.engine.driving import Driver, close_all, open_all, wait_delivering
 from labcapture.engine.intake import Intake
+from labcapture.engine.load import niceness
 from labcapture.engine.log import SessionLog
 from labcapture.engine.messages import Prepare
 from labcapture.engine.previewer import Previewer
@@ -98,7 +99,7 @@ def open_session(command: Prepare) -> Opened:
         undo.callback(log.close)
         recorder = Recorder(folder, header, streams)
         intake.recorder = recorder
-        log.info("prepared", streams=[spec.name for spec in streams])
+        log.info("prepared", streams=[spec.name for spec in streams], niceness=niceness())
         undo.pop_all()
     return Opened(
         command, plan, simulated, folder, log, Alarms(log), tuple(drivers), intake, previewer, recorder, stage

@@ -11,7 +11,7 @@ import numpy as np
 from labcapture.core.chunks import AudioBlock, Frame, Samples, StreamSpec
 from labcapture.engine.preview import VOICE_BUCKET, PreviewBoard
 
-_PERIOD_S = 1 / 30
+_RATES_HZ = (30.0, 10.0, 2.0)  # without pressure, under some, under much
 _SIGNAL_CHUNKS = 1000  # some ten seconds of every signal; only a stuck thread could fill it
 
 
@@ -22,6 +22,8 @@ class Previewer:
         self.board = PreviewBoard(streams)
         self.skipped = dict.fromkeys((spec.name for spec in streams), 0)
         self._rates = {spec.name: spec.rate_hz for spec in streams}
+        self.rate_hz = _RATES_HZ[0]
+        """How often previews are shown, at most."""
         self._latest: dict[str, Frame] = {}
         self._signals: deque[tuple[AudioBlock | Samples, float]] = deque(maxlen=_SIGNAL_CHUNKS)
         self._news = threading.Condition()
@@ -38,6 +40,10 @@ class Previewer:
             else:
                 self._signals.append((chunk, offset))
             self._news.notify()
+
+    def slow_down(self, level: int) -> None:
+        """Show previews less often: 30, 10 or 2 times a second at ``level`` 0, 1 or 2."""
+        self.rate_hz = _RATES_HZ[level]
 
     def close(self) -> None:
         """Show what is there, end the thread and give the memory back."""
@@ -60,7 +66,7 @@ class Previewer:
                 self.board.show(frame.stream, frame.pixels, frame.frame_number, frame.arrival_time)
             for chunk, offset in signals:
                 self._trace(chunk, offset)
-            self._ending.wait(_PERIOD_S)
+            self._ending.wait(1 / self.rate_hz)
 
     def _trace(self, chunk: AudioBlock | Samples, offset: float) -> None:
         if isinstance(chunk, Samples):

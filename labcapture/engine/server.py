@@ -16,7 +16,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import psutil
 import zmq
 from pydantic import ValidationError
 
@@ -26,6 +25,7 @@ from labcapture.core.curve import Guard
 from labcapture.core.errors import EngineError, LabcaptureError
 from labcapture.engine import connection as connections
 from labcapture.engine.connection import Connection
+from labcapture.engine.load import Load
 from labcapture.engine.messages import (
     Abort,
     Command,
@@ -67,9 +67,7 @@ class Server:
         self._result: SessionResult | None = None
         self._beside = ThreadPoolExecutor(1, "session")
         self._work: tuple[Future[Any], Callable[[Future[Any]], None]] | None = None
-        self._process = psutil.Process()
-        self._process.cpu_percent()  # the first call starts the measurement
-        self._cpu = (0.0, 0.0)  # when it was measured, percent
+        self._load = Load()
         self._listeners = 0
         self._alone_since = time.monotonic()
         self._ending = False
@@ -231,9 +229,7 @@ class Server:
     # Snapshots --------------------------------------------------------------------------------------------------------
 
     def _snapshot(self) -> Snapshot:
-        now = time.monotonic()
-        if now - self._cpu[0] > 1.0:
-            self._cpu = now, self._process.cpu_percent()
+        self._load.measure()
         facts: dict[str, Any] = {"result": self._result}
         if self._session is not None:
             facts = self._session.view()
@@ -244,8 +240,9 @@ class Server:
             pid=os.getpid(),
             time=lsl_time(),
             state=self._state,
-            cpu_percent=self._cpu[1],
-            memory_bytes=self._process.memory_info().rss,
+            cpu_percent=self._load.cpu_percent,
+            memory_bytes=self._load.memory_bytes,
+            threads_s=self._load.threads_s,
             **facts,
         )
 
@@ -258,7 +255,7 @@ class Server:
     def _connection(self) -> Connection:
         return Connection(
             pid=os.getpid(),
-            started=self._process.create_time(),
+            started=self._load.started,
             commands=self._commands.getsockopt_string(zmq.LAST_ENDPOINT),
             snapshots=self._snapshots.getsockopt_string(zmq.LAST_ENDPOINT),
             server_public=self._guard.server.public.decode(),

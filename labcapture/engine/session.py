@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -12,9 +11,9 @@ import zmq
 
 from labcapture.core.clock import lsl_time
 from labcapture.engine.driving import as_device_error
-from labcapture.engine.health import DiskForecast
 from labcapture.engine.messages import EngineState, MarkerView, Prepare, SessionResult, StepView
 from labcapture.engine.opening import Opened
+from labcapture.engine.watching import Watch
 from labcapture.protocol import runner as runs
 from labcapture.protocol.model import Form, Movie
 from labcapture.recording.quality import TrialVerdict
@@ -44,7 +43,7 @@ class Session:
         self._stage_heard = time.monotonic()
         self._facts: dict[str, float | int | str] = {}  # what the stage counted during the step that ended last
         self._markers: deque[MarkerView] = deque(maxlen=_MARKERS_SHOWN)
-        self._disk = DiskForecast(m.spec for m in opened.intake.monitors.values())
+        self._watch = Watch(self._alarms, opened.intake.monitors, self._recorder, opened.previewer, self._plan.out)
         self._abort_due: float | None = None
         self._completed = False
         self._error = ""
@@ -116,7 +115,7 @@ class Session:
             self._hear(message)
         if not self.over and self._abort_due is not None and time.monotonic() > self._abort_due:
             self._advance(runs.StageLost("the stage did not end its step in time"))
-        self._watch()
+        self._look()
 
     def fail(self, error: BaseException) -> None:
         """End the session in order because of ``error``."""
@@ -188,8 +187,7 @@ class Session:
 
     # Watching ---------------------------------------------------------------------------------------------------------
 
-    def _watch(self) -> None:
-        now = lsl_time()
+    def _look(self) -> None:
         for driver in self._opened.drivers:
             if driver.error is not None:
                 cause = str(as_device_error(driver.error, driver.config))
@@ -199,23 +197,19 @@ class Session:
                 self._alarms.set(
                     driver.config.name, "ended", True, f"{driver.config.name} came to its end", "Abort or redo."
                 )
-        for name, monitor in self._opened.intake.monitors.items():
-            self._alarms.set(
-                name,
-                "silent",
-                monitor.silent(now),
-                f"{name} has delivered nothing for more than a second",
-                "Check its cable and power.",
-            )
-        status = self._recorder.status()
-        if status.error:
-            self._error = self._error or status.error
-            self._alarms.set("recorder", "error", True, status.error, "Abort; what was written is kept.")
-        for name, lost in status.lost.items():
-            if lost:
-                self._alarms.set(name, "lost", True, f"{lost} of {name} lost by the recorder", "Close other programs.")
+        run = self._runner.view()
+        status = self._watch.look(run.trial, self._clips_left_s(run))
+        self._error = self._error or status.error
+        self._opened.intake.clocks.refresh(time.monotonic())
         behind = time.monotonic() - self._stage_heard > _STAGE_SILENT_S
         self._alarms.set("stage", "silent", behind, "the stage does not answer", "Look at the participant's screen.")
+
+    def _clips_left_s(self, run: runs.RunView) -> float:
+        """Return how long pictures are still to be recorded."""
+        left = sum(step.expected_s for step in run.steps if step.kind == "movie" and step.state == "pending")
+        if run.trial is not None and run.index is not None and self._step_started is not None:
+            left += max(0.0, run.steps[run.index].expected_s - (time.monotonic() - self._step_started))
+        return left
 
     # Closing ----------------------------------------------------------------------------------------------------------
 
@@ -240,7 +234,6 @@ class Session:
         now = time.monotonic()
         run, status = self._runner.view(), self._recorder.status()
         step_elapsed = now - self._step_started if self._step_started else 0.0
-        free = shutil.disk_usage(self._plan.out).free
         return {
             **naming(self._opened.command),
             "alarms": self._alarms.view(),
@@ -257,7 +250,12 @@ class Session:
             "step_elapsed_s": step_elapsed,
             "remaining_s": self._runner.remaining_s(step_elapsed),
             "streams": tuple(
-                monitor.view(lsl_time(), status.recorded.get(name, 0), self._opened.previewer.skipped[name])
+                monitor.view(
+                    lsl_time(),
+                    status.recorded.get(name, 0),
+                    self._opened.previewer.skipped[name],
+                    self._opened.intake.clocks.by_stream.get(name),
+                )
                 for name, monitor in self._opened.intake.monitors.items()
             ),
             "queue_bytes": status.queue_bytes,
@@ -265,8 +263,9 @@ class Session:
             "encode_backlog": status.encode_backlog,
             "raw_frames": status.raw_frames,
             "written_bytes": status.written_bytes,
-            "disk_free_bytes": free,
-            "disk_minutes": self._disk.minutes(free, status.written_bytes, run.trial, now),
+            "sync_age_s": status.sync_age_s,
+            "disk_free_bytes": self._watch.disk_free_bytes,
+            "disk_minutes": self._watch.disk_minutes,
             "preview": self._opened.previewer.board.layout,
         }
 
