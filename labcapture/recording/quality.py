@@ -1,4 +1,4 @@
-"""What a recording is worth: gaps while it runs, counts and a verdict per trial, a part per session.
+"""What a recording is worth: gaps while it runs, a verdict per trial, a part per session.
 
 Pure: nothing here opens a device or a file.
 
@@ -14,16 +14,27 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import ArrayLike
-
 from labcapture.core.chunks import Cause, Frame, Gap, StreamSpec
-from labcapture.protocol.rule import QualityRule
+from labcapture.protocol.rule import JITTER_PERIODS, QualityRule
+from labcapture.recording.counting import LOST_BEFORE_US, LOST_BY_US, StreamCounts, trial_counts
+
+__all__ = [
+    "LOST_BEFORE_US",
+    "LOST_BY_US",
+    "GapTracker",
+    "Measure",
+    "Routing",
+    "StreamCounts",
+    "TrialVerdict",
+    "judge",
+    "measures",
+    "route",
+    "trial_counts",
+]
 
 LONG_STEP = 1.5  # periods of device time
 _REOPENED = 2  # of ``after_disconnect``: counter and clock began anew; 1 is the same device after a silence
-LOST_BEFORE_US = frozenset({Cause.DROPPED, Cause.DISCONNECT})
-LOST_BY_US = frozenset({Cause.HOST_OVERFLOW, Cause.RECORDER_OVERFLOW})
+_UNITS = {"frames": "frame", "samples": "sample"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,91 +107,6 @@ class GapTracker:
 
 
 @dataclass(frozen=True, slots=True)
-class StreamCounts:
-    """What one critical stream delivered in one trial.
-
-    Parameters
-    ----------
-    stream
-        Its name.
-    due
-        Frames that should have come: recorded and missing ones.
-    recorded
-        Frames in the file.
-    lost_before_us, lost_by_us
-        Missing frames by who lost them.
-    longest_run
-        Most missing frames in a row, whatever their causes.
-    slow_steps
-        Steps of device time that were too long without a missing frame.
-    mean_rate_hz
-        Rate between the first and the last recorded frame, missing frames counted as taken; 0 below two frames.
-    nominal_rate_hz
-        Rate that the stream declares; 0: irregular.
-    """
-
-    stream: str
-    due: int
-    recorded: int
-    lost_before_us: int
-    lost_by_us: int
-    longest_run: int
-    slow_steps: int
-    mean_rate_hz: float
-    nominal_rate_hz: float
-
-    @property
-    def lost(self) -> int:
-        """All missing frames."""
-        return self.lost_before_us + self.lost_by_us
-
-    @property
-    def lost_fraction(self) -> float:
-        """Missing frames / frames due; 1 when none was due, since then nothing is there."""
-        return self.lost / self.due if self.due else 1.0
-
-
-def trial_counts(
-    stream: str, nominal_rate_hz: float, time: ArrayLike, arrival_time: ArrayLike, gaps: Iterable[Gap]
-) -> StreamCounts:
-    """Count a stream of one trial.
-
-    Parameters
-    ----------
-    stream, nominal_rate_hz
-        Of the stream.
-    time
-        (n,) s, one per recorded frame: when it was taken, on the LSL or on the device clock.
-    arrival_time
-        (n,) LSL s, when it reached us, rising. Only used to tell which gaps lie between which frames.
-    gaps
-        The trial's own rows: counts cut to the trial, with what is missing at its head and tail.
-    """
-    times, arrivals = np.asarray(time, np.float64), np.asarray(arrival_time, np.float64)
-    rows = [gap for gap in gaps if gap.stream == stream]
-    runs: dict[int, int] = {}  # missing frames by how many recorded frames came before them
-    for gap in rows:
-        if gap.count:
-            after = int(np.searchsorted(arrivals, gap.start, side="right"))
-            runs[after] = runs.get(after, 0) + gap.count
-    before_us = sum(gap.count for gap in rows if gap.cause in LOST_BEFORE_US)
-    by_us = sum(gap.count for gap in rows if gap.cause in LOST_BY_US)
-    inside = sum(count for after, count in runs.items() if 0 < after < len(times))
-    span = float(times[-1] - times[0]) if len(times) > 1 else 0.0
-    return StreamCounts(
-        stream=stream,
-        due=len(times) + before_us + by_us,
-        recorded=len(times),
-        lost_before_us=before_us,
-        lost_by_us=by_us,
-        longest_run=max(runs.values(), default=0),
-        slow_steps=sum(gap.cause is Cause.SLOW for gap in rows),
-        mean_rate_hz=(len(times) - 1 + inside) / span if span > 0 else 0.0,
-        nominal_rate_hz=nominal_rate_hz,
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class TrialVerdict:
     """Whether a trial can be annotated; if not, ``reasons`` has a sentence for each limit that was not kept."""
 
@@ -188,32 +114,86 @@ class TrialVerdict:
     reasons: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One figure of a stream against one limit of the rule.
+
+    Parameters
+    ----------
+    limit
+        Name of the limit in the rule.
+    value, bound
+        What was found, and what is allowed at most; in the limit's own unit.
+    sentence
+        What to say when it is exceeded.
+    """
+
+    limit: str
+    value: float
+    bound: float
+    sentence: str
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the figure is within its limit."""
+        return self.value <= self.bound
+
+
+def measures(rule: QualityRule, count: StreamCounts) -> list[Measure]:
+    """Hold the counts of one stream against every limit that applies to it."""
+    what, name = _UNITS[count.kind], count.stream
+    if count.window:
+        window = next((w for w in rule.windows if w.label == count.window), None)
+        if window is None:
+            return []
+        rule, name = rule.within(window), f"{name} in window {count.window}"
+    if count.kind != "frames" and not count.nominal_rate_hz:
+        away = f"{name} was interrupted: {count.lost} or more samples are missing, limit 0"
+        return [Measure("max_lost_fraction", count.lost, 0, away)]
+    share = (
+        f"{name} lost {count.lost} of {count.due} {what}s ({_percent(count.lost_fraction)}), "
+        f"limit {_percent(rule.max_lost_fraction)}"
+    )
+    lost = f"{name} lost {_some(count.lost_by_us, what)} to a host or recorder overflow, limit {rule.max_lost_by_us}"
+    found = [
+        Measure("max_lost_fraction", count.lost_fraction, rule.max_lost_fraction, share),
+        Measure("max_lost_by_us", count.lost_by_us, rule.max_lost_by_us, lost),
+    ]
+    if count.kind != "frames":
+        return found
+    row = f"{name} lost {_some(count.longest_run, what)} in a row, limit {rule.max_lost_run}"
+    found.insert(1, Measure("max_lost_run", count.longest_run, rule.max_lost_run, row))
+    if not count.nominal_rate_hz:
+        return found
+    off = abs(count.mean_rate_hz / count.nominal_rate_hz - 1)
+    rate = (
+        f"{name} ran at {count.mean_rate_hz:.2f} Hz instead of {count.nominal_rate_hz:g} Hz "
+        f"({_percent(off)} off), limit {_percent(rule.max_rate_error)}"
+    )
+    if not count.window:
+        found.append(Measure("max_rate_error", off, rule.max_rate_error, rate))
+    steps, allowed = count.longest_step_s * count.nominal_rate_hz, rule.step_periods
+    hole = (
+        f"{name} has no frame for {count.longest_step_s:.3f} s ({steps:.1f} periods), "
+        f"limit {allowed / count.nominal_rate_hz:.3f} s ({allowed:g} periods)"
+    )
+    is_told = count.longest_run > rule.max_lost_run and steps <= count.longest_run + 1 + JITTER_PERIODS
+    if not is_told:  # the same hole, counted in frames
+        found.append(Measure("max_step_periods", steps, allowed, hole))
+    return found
+
+
 def judge(rule: QualityRule, counts: Iterable[StreamCounts]) -> TrialVerdict:
-    """Apply ``rule`` to the counts of one trial."""
-    by_stream = {count.stream: count for count in counts}
+    """Apply ``rule`` to the counts of one trial, and of its windows."""
+    counts = list(counts)
     reasons: list[str] = []
     for name in rule.critical:
-        count = by_stream.get(name)
-        if count is None or not count.recorded:
-            reasons.append(f"{name} has no frames")
+        whole = next((count for count in counts if count.stream == name and not count.window), None)
+        if whole is None or not (whole.recorded or (whole.kind != "frames" and not whole.nominal_rate_hz)):
+            reasons.append(f"{name} has no {_UNITS[whole.kind if whole else 'frames']}s")
             continue
-        if count.lost_fraction > rule.max_lost_fraction:
-            reasons.append(
-                f"{name} lost {count.lost} of {count.due} frames ({_percent(count.lost_fraction)}), "
-                f"limit {_percent(rule.max_lost_fraction)}"
-            )
-        if count.longest_run > rule.max_lost_run:
-            reasons.append(f"{name} lost {_frames(count.longest_run)} in a row, limit {rule.max_lost_run}")
-        if count.lost_by_us > rule.max_lost_by_us:
-            reasons.append(
-                f"{name} lost {_frames(count.lost_by_us)} to a host or recorder overflow, limit {rule.max_lost_by_us}"
-            )
-        error = abs(count.mean_rate_hz / count.nominal_rate_hz - 1) if count.nominal_rate_hz else 0.0
-        if error > rule.max_rate_error:
-            reasons.append(
-                f"{name} ran at {count.mean_rate_hz:.2f} Hz instead of {count.nominal_rate_hz:g} Hz "
-                f"({_percent(error)} off), limit {_percent(rule.max_rate_error)}"
-            )
+        mine = [whole, *(count for count in counts if count.stream == name and count.window)]
+        reasons += [m.sentence for count in mine for m in measures(rule, count) if not m.is_kept]
     return TrialVerdict(not reasons, tuple(reasons))
 
 
@@ -255,5 +235,5 @@ def _percent(fraction: float) -> str:
     return f"{100 * fraction:.2g} %" if fraction < 0.995 else f"{100 * fraction:.0f} %"
 
 
-def _frames(count: int) -> str:
-    return f"{count} frame" if count == 1 else f"{count} frames"
+def _some(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 FORMAT = "labcapture"
@@ -93,6 +93,20 @@ _LOSSES = (
     Column("slow_steps", "int64", "", "steps of device time that were too long without a missing frame"),
     Column("mean_rate_hz", "float64", "Hz", "measured rate, missing frames counted as taken"),
     Column("nominal_rate_hz", "float64", "Hz", "rate that the stream declares"),
+)
+_WINDOWS = (
+    Column("trial", "utf8[64]", "", "id of the trial"),
+    Column("stream", "utf8[32]", "", "name of the stream"),
+    Column("window", "utf8", "", "critical window of the rule; empty: the whole trial"),
+    Column("start", "float64", "s", "from here on, by the time at which frames were taken; NaN: the whole trial"),
+    Column("stop", "float64", "s", "and before here"),
+    Column("due", "int64", "", "frames or samples that should have come: recorded and missing ones"),
+    Column("recorded", "int64", "", "frames or samples in the file"),
+    Column("lost_before_us", "int64", "", "lost by the device, or while it was away"),
+    Column("lost_by_us", "int64", "", "lost by a host or recorder overflow"),
+    Column("longest_run", "int64", "", "most missing ones in a row"),
+    Column("slow_steps", "int64", "", "steps of device time that were too long without a missing frame"),
+    Column("longest_step_s", "float64", "s", "longest time between two frames that follow each other; 0 for signals"),
 )
 
 
@@ -315,7 +329,10 @@ def _registry() -> tuple[Entry, ...]:
                 ("reason", "utf8", "", "as of the session"),
             ),
         ),
-        _table(s, "/quality/counts", _LOSSES, "frames per trial and stream"),
+        _table(s, "/quality/counts", _LOSSES, "frames per trial and stream; samples of critical signals"),
+        replace(
+            _table(s, "/quality/windows", _WINDOWS, "the same per critical window, and the longest step"), optional=True
+        ),
         _table(s, "/quality/verdicts", _VERDICTS, "one row per trial"),
         e(s, "/calibration", "group", "", "", "", "head position and camera settings", True),
         *_attributes(t, "/", _IDENTITY),

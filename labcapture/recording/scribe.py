@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -14,12 +15,13 @@ from numpy.typing import NDArray
 
 from labcapture.core.chunks import AudioBlock, ClockOffset, Gap, Samples, StreamSpec
 from labcapture.core.fit import ClockFit, fit_device_clock
+from labcapture.recording.assess import ONSET, Account, Pictures, Signal, assess, onset_of
 from labcapture.recording.boundaries import trial_gaps
 from labcapture.recording.folder import SessionHeader
 from labcapture.recording.ledger import Around
 from labcapture.recording.pipeline import Item
-from labcapture.recording.quality import StreamCounts, TrialVerdict, judge, route, trial_counts
-from labcapture.recording.schema import clock_name
+from labcapture.recording.quality import StreamCounts, TrialVerdict, route, trial_counts
+from labcapture.recording.schema import clock_name, signal_path
 from labcapture.recording.writer import SessionFile, TrialFile
 
 _FIT_S = 300.0  # of pairs before a trial that its fit sees: enough for any drift, and a bound on its cost
@@ -57,6 +59,7 @@ class Scribe:
     ) -> None:
         self._folder, self._header, self._clock = folder, header, clock
         self._pictures = [spec for spec in streams if spec.kind == "frames"]
+        self._signals = [spec for spec in streams if spec.kind != "frames"]
         self._open: dict[str, TrialFile] = {}
         self.session = SessionFile(folder, header, streams, start_time)
         self.written_bytes = 0
@@ -124,9 +127,10 @@ class Scribe:
         counts: list[StreamCounts] = []
         verdict = TrialVerdict(False, ("its file could not be finished",))
         try:
-            missing, times, counts = self._account(file, around, gaps)
+            missing, times = self._missing(file, around, gaps)
             file.conclude(around.stop, around.closing, missing, times)
-            verdict = judge(self._header.rule, counts)
+            taken = {name: (times[name][0], file.times(name)[1]) for name in times}
+            counts, verdict = assess(self._header.rule, self._account(around, missing, taken))
             if against:
                 verdict = TrialVerdict(False, (*against, *verdict.reasons))
         finally:
@@ -134,14 +138,13 @@ class Scribe:
             self.enter_trial(around, counts, verdict)
             self.session.end_trial(around.trial, around.stop, around.closing)
 
-    def _account(
+    def _missing(
         self, file: TrialFile, around: Around, known: Mapping[str, list[Gap]] | None
-    ) -> tuple[dict[str, list[Gap]], dict[str, tuple[Array, Array]], list[StreamCounts]]:
-        """Return gaps, times of the pictures and counts of a trial, by stream."""
+    ) -> tuple[dict[str, list[Gap]], dict[str, tuple[Array, Array]]]:
+        """Return gaps, and (times of the pictures, their uncertainty), of a trial by stream."""
         fits = self._fits(around.start - _FIT_S)
         gaps: dict[str, list[Gap]] = {}
         times: dict[str, tuple[Array, Array]] = {}
-        counts: list[StreamCounts] = []
         for spec in self._pictures:
             name = spec.name
             if known is None:
@@ -153,20 +156,38 @@ class Scribe:
             fit = fits.get(clock_name(spec))
             unknown = np.full(len(device), np.nan), np.full(len(device), np.inf)
             times[name] = unknown if fit is None else fit.to_lsl(device, arrival)
-            counts.append(trial_counts(name, spec.rate_hz, times[name][0], arrival, gaps[name]))
-        return gaps, times, counts
+        return gaps, times
+
+    def _account(
+        self, around: Around, gaps: Mapping[str, Sequence[Gap]], times: Mapping[str, tuple[Array, Array]]
+    ) -> Account:
+        """Return what a trial is to be judged by; ``times``: LSL time and arrival of its pictures, by stream."""
+        pictures = {
+            spec.name: Pictures(spec.rate_hz, *times[spec.name], gaps[spec.name])
+            for spec in self._pictures
+            if spec.name in gaps
+        }
+        signals: dict[str, Signal] = {}
+        for spec in self._signals:
+            if spec.name in self._header.rule.critical:
+                path = f"{signal_path(spec)}/{'blocks/' if spec.kind == 'audio' else ''}arrival_time"
+                heard = self.session.read(path).max(initial=-np.inf)
+                signals[spec.name] = Signal(spec.rate_hz, around.reported, float(heard))
+        onset = math.nan
+        if self._header.rule.windows:
+            marks = self.session.read("/markers")
+            told = ((float(m["time"]), ONSET, _text(m["step"])) for m in marks if _text(m["label"]) == ONSET)
+            onset = onset_of(told, str(around.values.get("step", "")), around.start, around.stop)
+        clip = str(around.values.get("clip", ""))
+        return Account(around.start, around.stop, onset, clip, pictures, signals)
 
     def keep_trial(
         self, around: Around, gaps: Mapping[str, Sequence[Gap]], times: Mapping[str, tuple[Array, Array]]
     ) -> None:
         """Enter a trial whose file was finished before; ``times``: LSL time and arrival of its pictures, by stream."""
         self.session.begin_trial(around.trial, around.start, around.values, gaps)
-        counts = [
-            trial_counts(spec.name, spec.rate_hz, *times[spec.name], gaps[spec.name])
-            for spec in self._pictures
-            if spec.name in gaps
-        ]
-        self.enter_trial(around, counts, judge(self._header.rule, counts))
+        counts, verdict = assess(self._header.rule, self._account(around, gaps, times))
+        self.enter_trial(around, counts, verdict)
         self.session.end_trial(around.trial, around.stop, around.closing)
 
     def lost_trial(self, around: Around, reason: str) -> None:
@@ -193,7 +214,7 @@ class Scribe:
                 "stop": around.stop,
                 "annotatable": verdict.annotatable,
                 "reasons": list(verdict.reasons),
-                "streams": {count.stream: dataclasses.asdict(count) for count in counts},
+                "streams": {count.stream: dataclasses.asdict(count) for count in counts if not count.window},
             }
         )
         self.session.judge_trial(around.trial, counts, verdict)
@@ -221,3 +242,7 @@ class Scribe:
         for file in (*self._open.values(), self.session):
             with contextlib.suppress(OSError, RuntimeError):  # the error that brought us here has been told
                 file.abandon()
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else value

@@ -220,7 +220,7 @@ class SessionFile(Store):
         for path in ("/markers", "/self_report", "/answers", "/stimulus_flips", "/notes", "/clock/wall"):
             self.table(path)
         self.values("/quality", {"rule": header.rule.model_dump_json(), "part": "", "verdict": "", "reason": ""})
-        for path in ("/quality/counts", "/quality/verdicts"):
+        for path in ("/quality/counts", "/quality/windows", "/quality/verdicts"):
             self.table(path)
         for spec in self.streams.values():
             self._add_stream(spec)
@@ -306,9 +306,12 @@ class SessionFile(Store):
 
     def judge_trial(self, trial: str, counts: Sequence[StreamCounts], verdict: TrialVerdict) -> None:
         """Write what a trial is worth."""
-        names = [column.name for column in entry("session", "/quality/counts").columns[1:]]
-        rows = [(trial, *(getattr(count, name) for name in names)) for count in counts]
-        self.rows("/quality/counts", rows)
+        for table, shown in (
+            ("/quality/counts", [count for count in counts if not count.window]),
+            ("/quality/windows", counts),
+        ):
+            names = [column.name for column in entry("session", table).columns[1:]]
+            self.rows(table, [(trial, *(getattr(count, name) for name in names)) for count in shown])
         self.rows("/quality/verdicts", [(trial, verdict.annotatable, "\n".join(verdict.reasons))])
 
     # The end ----------------------------------------------------------------------------------------------------------
