@@ -73,7 +73,7 @@ class TrialFile(Store):
             self.values("/", whole)
             for spec in streams:
                 self._add_stream(spec)
-            self.flush()
+            self.sync()  # what a journal begins with must not be lost
         except BaseException:
             self.discard()
             raise
@@ -224,7 +224,7 @@ class SessionFile(Store):
             self.table(path)
         for spec in self.streams.values():
             self._add_stream(spec)
-        self.flush()
+        self.sync()
 
     def _add_stream(self, spec: StreamSpec) -> None:
         self.group(f"/streams/{spec.name}", spec)
