@@ -14,9 +14,10 @@ from rich.panel import Panel
 from rich.table import Table as Grid
 from rich.text import Text
 
-from labcapture.core.errors import RecordingError
+from labcapture.core.errors import RecordingError, printable
 from labcapture.reading.session import Session, Trial
 from labcapture.reading.streams import SampleStream, Table, read_attributes
+from labcapture.recording.guard import reading
 
 Facts = dict[str, Any]
 
@@ -29,6 +30,11 @@ def report(session: Session) -> Facts:
     A figure that is not known is ``None``. Times and durations are seconds, ``start`` and ``stop`` LSL time. What
     cannot be read, a missing trial file for one, stands in ``problems`` and the rest is reported all the same.
     """
+    with reading(session.folder):
+        return _report(session)
+
+
+def _report(session: Session) -> Facts:
     problems: list[str] = []
     trials = [_trial(session, trial, problems) for trial in session.trials.values()]
     attributes = session.attributes
@@ -187,12 +193,22 @@ def _known(value: float | None) -> float | None:
 
 def render(facts: Mapping[str, Any]) -> RenderableType:
     """Draw what `report` returned for a terminal of 80 columns or more."""
+    facts = _printable(facts)
     parts: list[RenderableType] = [_head(facts), _streams(facts), _clocks(facts)]
     parts += [_trials(facts)] if facts["trials"] else [Padding(Text("No trial was recorded.", style="yellow"), (0, 1))]
     rows = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in facts["rows"].items())
     parts.append(Padding(Text(f"Rows: {rows}", style="dim"), (0, 1)))
     parts += [Padding(Text(f"Problem: {problem}", style="bold red"), (0, 1)) for problem in facts["problems"]]
     return Group(*parts)
+
+
+def _printable(facts: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Return ``facts`` with texts that a terminal only prints: a file's words must not move its cursor."""
+    if isinstance(facts, str):
+        return printable(facts)
+    if isinstance(facts, Mapping):
+        return {_printable(key): _printable(value) for key, value in facts.items()}
+    return [_printable(value) for value in facts] if isinstance(facts, list) else facts
 
 
 def _head(facts: Mapping[str, Any]) -> RenderableType:

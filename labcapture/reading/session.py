@@ -23,6 +23,7 @@ from labcapture.reading.streams import (
 )
 from labcapture.recording import schema
 from labcapture.recording.conformity import plainly
+from labcapture.recording.guard import check_file, check_inside, reading
 
 
 def open_session(path: str | os.PathLike[str]) -> Session:
@@ -40,8 +41,11 @@ def open_session(path: str | os.PathLike[str]) -> Session:
     """
     given = Path(path)
     file = given / schema.SESSION_FILE if given.is_dir() else given
-    if not file.is_file():
+    with reading(file):
+        there = file.is_file()
+    if not there:
         raise RecordingError("no session", str(given), f"Give the session's folder or its {schema.SESSION_FILE}.")
+    check_inside(file.parent, file)
     if file.name != schema.SESSION_FILE or not h5py.is_hdf5(file):
         raise RecordingError("not a session", str(given), f"Give the session's folder or its {schema.SESSION_FILE}.")
     try:
@@ -50,7 +54,9 @@ def open_session(path: str | os.PathLike[str]) -> Session:
         mend = f"If it is not being recorded just now, run: labcapture recover {file.parent}"
         raise RecordingError(f"cannot be opened: {plainly(error)}", str(file), mend) from error
     try:
-        return Session(file.parent, h5)
+        check_file(h5, str(file))
+        with reading(file):
+            return Session(file.parent, h5)
     except BaseException:
         h5.close()
         raise
@@ -273,13 +279,23 @@ class Trial:
             It is missing, was not closed, or is damaged.
         """
         path = self._session.folder / schema.trial_path(self.id)
-        if not path.is_file():
+        schema.check_trial(self.id)
+        with reading(path):
+            there = path.is_file()
+        if not there:
             raise RecordingError("the trial's file is missing", str(path), "Put it back beside session.h5.")
+        check_inside(self._session.folder, path)
         try:
-            return h5py.File(path, "r")
+            h5 = h5py.File(path, "r")
         except OSError as error:
             mend = f"Run: labcapture recover {self._session.folder}"
             raise RecordingError(f"cannot be opened: {plainly(error)}", str(path), mend) from error
+        try:
+            check_file(h5, str(path))
+        except BaseException:
+            h5.close()
+            raise
+        return h5
 
     @cached_property
     def streams(self) -> Mapping[str, FrameStream]:

@@ -29,6 +29,7 @@ import hashlib
 import json
 import math
 import os
+import re
 import sys
 import zlib
 from collections.abc import Iterator, Mapping
@@ -45,6 +46,7 @@ FORMAT = "labcapture-journal"
 VERSION = 1
 _TAIL = ',"crc":"'
 _MAX_LINE = 64_000_000
+_NUMBERS = re.compile(r"[<|][biuf][1248]")  # types of numpy: nothing that holds objects or repeats itself
 
 
 def digest(data: bytes | memoryview) -> str:
@@ -72,6 +74,8 @@ def unpack(packed: Mapping[str, Any]) -> NDArray[Any]:
     shape = tuple(packed["shape"])
     if packed["dtype"] == "utf8":
         return np.array(packed["data"], dtype=object).reshape(shape)
+    if not _NUMBERS.fullmatch(packed["dtype"]):
+        raise ValueError(f"values of type {packed['dtype']!r:.40} have no place in a journal")
     return np.frombuffer(base64.b64decode(packed["data"]), np.dtype(packed["dtype"])).reshape(shape).copy()
 
 
@@ -232,6 +236,9 @@ class JournalReader:
                 if number == 1:
                     self._check(record)
                 elif record["kind"] == "keys":
+                    if not _is_keys(record):
+                        self.damaged.append(number)
+                        continue
                     self._keys[record["path"]] = record["keys"]
                 self.ended = record["kind"] == "end"
                 yield record
@@ -263,9 +270,16 @@ class JournalReader:
     def _check(self, record: dict[str, Any]) -> None:
         if record.get("format") != FORMAT:
             raise RecordingError("not a journal of labcapture", str(self.path))
-        if record["version"] > VERSION:
-            raise RecordingError(f"version {record['version']} is newer than this program", str(self.path), "Update.")
+        if not isinstance(record.get("version"), int) or record["version"] > VERSION:
+            raise RecordingError(
+                f"version {record.get('version')} is newer than this program", str(self.path), "Update."
+            )
         self.header = record
+
+
+def _is_keys(record: Mapping[str, Any]) -> bool:
+    keys = record.get("keys")
+    return isinstance(record.get("path"), str) and isinstance(keys, list) and all(isinstance(k, str) for k in keys)
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:
@@ -273,8 +287,11 @@ def _parse(line: bytes) -> dict[str, Any] | None:
     body, tail, rest = line.rpartition(_TAIL.encode())
     if not tail or rest != b'%08x"}\n' % zlib.crc32(body):
         return None
-    record: dict[str, Any] = json.loads(body + b"}")
-    return record
+    try:
+        record = json.loads(body + b"}")
+    except (ValueError, RecursionError):  # the checksum fits, so someone wrote it on purpose
+        return None
+    return record if isinstance(record, dict) and isinstance(record.get("kind"), str) else None
 
 
 def sync_file(file: int) -> None:

@@ -17,15 +17,19 @@ from typing import Any
 
 import h5py
 
-from labcapture.core.errors import RecordingError
+from labcapture.core.errors import RecordingError, printable
 from labcapture.recording import schema
 from labcapture.recording.conformity import nonconformities, plainly
 from labcapture.recording.consistency import picture_contradictions, sample_contradictions, sound_contradictions
 from labcapture.recording.folder import checksummed
+from labcapture.recording.guard import DAMAGE, check_file, check_inside, reading
 from labcapture.recording.witness import Witness
 
 Progress = Callable[[str, int, int], None]
 """Told (what is being checked, bytes done, bytes in all)."""
+
+_MOST_PROBLEMS = 10_000  # nobody reads more; a session with so many is no session
+_MOST_BYTES = 64_000_000  # of checksums and summary.json; they have some kilobytes
 
 
 @dataclass
@@ -59,9 +63,10 @@ def verify(path: str | os.PathLike[str], progress: Progress | None = None) -> Ve
     """
     given = Path(path)
     folder = given.parent if given.name == schema.SESSION_FILE else given
-    if not (folder / schema.SESSION_FILE).is_file():
-        raise RecordingError("no session", str(given), f"Give the session's folder or its {schema.SESSION_FILE}.")
-    return _Check(folder, progress or (lambda *_: None)).run()
+    with reading(given):
+        if not (folder / schema.SESSION_FILE).is_file():
+            raise RecordingError("no session", str(given), f"Give the session's folder or its {schema.SESSION_FILE}.")
+        return _Check(folder, progress or (lambda *_: None)).run()
 
 
 class _NotForUs(Exception):  # noqa: N818 - a turn of the way, not an error
@@ -80,7 +85,10 @@ class _Check:
 
     def run(self) -> VerifyResult:
         for problem in self._problems():
-            self.result.problems.append(problem)
+            self.result.problems.append(printable(problem))  # it may quote the file
+            if len(self.result.problems) == _MOST_PROBLEMS:
+                self.result.problems.append("and more: verification was ended here")
+                break
         self._progress("done", self._total, self._total)
         return self.result
 
@@ -103,27 +111,41 @@ class _Check:
 
     def _checksums(self) -> Iterator[str]:
         file = self.folder / schema.CHECKSUMS_FILE
-        if not file.is_file():
+        there = set()
+        for name in sorted(set(checksummed(self.folder)) | {file.name for file in (file,) if file.is_file()}):
+            if problem := self._outside(name):
+                yield problem
+            else:
+                there.add(name)
+        if file.name not in there:
             yield f"{file.name}: is missing: the session was not closed; run: labcapture recover {self.folder}"
             return
+        there.discard(file.name)
         known: dict[str, str] = {}
-        for number, line in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+        for number, line in enumerate(_text(file, errors="replace").splitlines(), 1):
             digest, separator, name = line.partition("  ")
             if not separator or len(digest) != 64:
                 yield f"{file.name}: line {number} is damaged"
                 continue
             known[name] = digest
-        for name in sorted(set(checksummed(self.folder)) - known.keys()):
+        for name in sorted(there - known.keys()):
             yield f"{name}: does not stand in {file.name}: it was added later"
         for name, digest in known.items():
-            path = self.folder / name
-            if not path.is_file():
+            if name not in there:  # and whatever else the name may lead to is not touched
                 yield f"{name}: is missing"
                 continue
-            with path.open("rb") as stream:
+            with (self.folder / name).open("rb") as stream:
                 if hashlib.file_digest(stream, "sha256").hexdigest() != digest:
                     yield f"{name}: was changed after the session was closed (SHA-256 differs)"
             self.result.checked["files"] += 1
+
+    def _outside(self, name: str) -> str:
+        """Return what is wrong if the file ``name`` of the session is a link that leads out of its folder."""
+        try:
+            check_inside(self.folder, self.folder / name)
+        except RecordingError as error:
+            return f"{name}: {error.what}"
+        return ""
 
     def _file(
         self, kind: schema.File, name: str, journal: str, counts: dict[str, int], trial: str | None
@@ -132,12 +154,20 @@ class _Check:
         if not path.is_file():
             yield f"{name}: is missing"
             return
+        if problem := self._outside(name) or ((self.folder / journal).is_file() and self._outside(journal)):
+            yield problem
+            return
         try:
             h5 = h5py.File(path, "r")
-        except OSError as error:
+        except DAMAGE as error:
             yield f"{name}: cannot be opened ({plainly(error)}); run: labcapture recover {self.folder}"
             return
         with h5:
+            try:
+                check_file(h5, name)
+            except RecordingError as error:
+                yield str(error)
+                return
             witness = Witness(self.folder, h5, kind, name, journal, self._tick)
             hearings = (
                 self._head(h5, name),
@@ -149,7 +179,7 @@ class _Check:
             for hearing in hearings:
                 try:
                     yield from hearing
-                except (OSError, KeyError, RuntimeError, ValueError) as error:  # what h5py raises on damage
+                except DAMAGE as error:
                     yield f"{name}: is damaged: {plainly(error)}"
                 except _NotForUs:
                     break
@@ -173,16 +203,20 @@ class _Check:
     def _summary(self, counts: dict[str, int]) -> Iterator[str]:
         file = self.folder / schema.SUMMARY_FILE
         try:
-            summary: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+            check_inside(self.folder, file)
+            summary: dict[str, Any] = json.loads(_text(file))
         except FileNotFoundError:
             yield f"{file.name}: is missing"
             return
-        except ValueError as error:
+        except RecordingError as error:
+            yield f"{file.name}: {error.what}"
+            return
+        except DAMAGE as error:
             yield f"{file.name}: is damaged ({error})"
             return
         try:
             yield from self._add_up(summary, counts)
-        except (KeyError, TypeError, AttributeError) as error:
+        except DAMAGE as error:
             yield f"{file.name}: is damaged: {type(error).__name__} {error}"
 
     def _add_up(self, summary: dict[str, Any], counts: dict[str, int]) -> Iterator[str]:
@@ -204,6 +238,21 @@ class _Check:
             there = counts.get(stream, totals.get(stream, 0))
             if said != there:
                 yield f"{name}: {stream} was recorded {said} times, the files have {there}"
+
+
+def _text(path: Path, errors: str = "strict") -> str:
+    """Return a file of at most some megabytes as text.
+
+    Raises
+    ------
+    OSError, ValueError
+        It cannot be read, is larger, or is not UTF-8.
+    """
+    with path.open("rb") as file:
+        data = file.read(_MOST_BYTES + 1)
+    if len(data) > _MOST_BYTES:
+        raise ValueError(f"more than {_MOST_BYTES} bytes")
+    return data.decode("utf-8", errors)
 
 
 def _contradictions(h5: h5py.File, kind: schema.File, name: str) -> Iterator[str]:

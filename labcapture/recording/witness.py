@@ -62,8 +62,7 @@ class Witness:
         except RecordingError as error:
             yield f"{self._journal_name}: {error.what}"
             return
-        for line in reader.damaged:
-            yield f"{self._journal_name}: line {line} is damaged"
+        yield from few(f"{self._journal_name}:", (f"line {line} is damaged" for line in reader.damaged))
         if reader.torn:
             yield f"{self._journal_name}: its last line is torn: the recording ended in the middle of it"
         elif not reader.ended:
