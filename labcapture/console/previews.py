@@ -7,7 +7,7 @@ import time
 import numpy as np
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from labcapture.console.parts import label, panel
 from labcapture.console.pictures import PictureView
@@ -18,11 +18,12 @@ from labcapture.engine.preview import PreviewReader
 
 PICTURE_MS = 40
 _PICTURE_SHARE = 0.62  # of the height, at most
+_MOST_ABREAST = 3
 _TRACE_EVERY = 3  # refreshes of the pictures
 
 
 class Previews(QWidget):
-    """All camera streams side by side, all signals below them.
+    """All camera streams side by side, those of several cameras in rows of two; all signals below them.
 
     A slow or hidden window skips previews; the engine neither notices nor waits.
     """
@@ -40,14 +41,14 @@ class Previews(QWidget):
         self.traces: list[TraceView] = []
         self._empty = label("no pictures and no signals now", "caption")
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._picture_row = QHBoxLayout()
-        self._picture_row.setSpacing(8)
+        self._picture_grid = QGridLayout()
+        self._picture_grid.setSpacing(8)
         self._trace_panel, self._trace_column = panel()
         self._trace_panel.setAccessibleName("Signals")
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        column.addLayout(self._picture_row)
+        column.addLayout(self._picture_grid)
         column.addWidget(self._trace_panel, 1)
         column.addWidget(self._empty, 1)
         self._trace_panel.hide()
@@ -99,9 +100,11 @@ class Previews(QWidget):
     def _share(self) -> None:
         if not self.pictures:
             return
-        gaps = self._picture_row.spacing() * (len(self.pictures) - 1)
-        each = (self.width() - gaps) / len(self.pictures)
-        height = round(min(max(each / view.aspect for view in self.pictures), self.height() * _PICTURE_SHARE))
+        columns, gap = _columns(len(self.pictures)), self._picture_grid.spacing()
+        rows = -(-len(self.pictures) // columns)
+        each = (self.width() - gap * (columns - 1)) / columns
+        room = (self.height() * _PICTURE_SHARE - gap * (rows - 1)) / rows
+        height = round(min(max(each / view.aspect for view in self.pictures), room))
         for view in self.pictures:
             view.setFixedHeight(height)
 
@@ -117,7 +120,7 @@ class Previews(QWidget):
         self._layout, self._reader = layout, reader
         for slot in layout.pictures:
             view = PictureView(self._theme, slot)
-            self._picture_row.addWidget(view)
+            self._picture_grid.addWidget(view, *divmod(len(self.pictures), _columns(len(layout.pictures))))
             self.pictures.append(view)
         for trace_slot in sorted(layout.traces, key=lambda slot: not is_voice(slot)):
             trace = VoiceView(self._theme, trace_slot) if is_voice(trace_slot) else SignalView(self._theme, trace_slot)
@@ -141,3 +144,8 @@ class Previews(QWidget):
         self.traces.clear()
         self._trace_panel.hide()
         self._empty.show()
+
+
+def _columns(pictures: int) -> int:
+    """Return how many pictures stand side by side: more than three would be too small to judge a face by."""
+    return pictures if pictures <= _MOST_ABREAST else 2

@@ -24,7 +24,11 @@ _COLUMNS: tuple[tuple[str, str, Callable[[StreamHealth], str]], ...] = (
         lambda s: text.count(s.lost_by_us),
     ),
     ("age s", "time since the last data", text.age),
-    ("clock\noffset ± ms", "from the sender's clock to ours, with its uncertainty", text.offset),
+    (
+        "clock\noffset ± ms",
+        "LSL streams: from the sender's clock to ours; cameras and sound: how far theirs has moved in this session",
+        text.offset,
+    ),
 )
 _RATE, _BEFORE, _BY_US, _AGE = 1, 2, 3, 4
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from labcapture.console.pictures import FAR_MM, NEAR_MM, depth_table, distance_share
@@ -185,6 +187,23 @@ def test_another_session_has_other_previews(window: ConsoleWindow, board: Previe
         other.close()
     window.show_snapshot(snapshot(EngineState.IDLE))
     assert window.previews.pictures == []
+
+
+def test_the_pictures_of_two_cameras_stand_in_two_rows(window: ConsoleWindow) -> None:
+    side = [dataclasses.replace(spec, name=f"{spec.name}_side") for spec in SPECS[:2]]
+    both = PreviewBoard([*SPECS[:2], *side])
+    try:
+        window.show_snapshot(snapshot(EngineState.RUNNING, preview=both.layout))
+        QApplication.processEvents()
+        views = window.previews.pictures
+        assert [view.stream for view in views] == ["color", "depth", "color_side", "depth_side"]
+        tops, lefts = [view.y() for view in views], [view.x() for view in views]
+        assert tops[0] == tops[1] < tops[2] == tops[3]
+        assert lefts[0] == lefts[2] < lefts[1] == lefts[3]
+        assert views[0].geometry().bottom() < tops[2]
+    finally:
+        window.show_snapshot(snapshot(EngineState.IDLE))
+        both.close()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
