@@ -114,17 +114,20 @@ def run(
 
 
 @app.command()
-def inspect(path: SessionPath, as_json: Json = False) -> None:
-    """Tell what a session holds: streams, rates, gaps, sync, verdict, part."""
-    from labcapture import reading
-    from labcapture.reading.report import render, report
+def inspect(
+    path: SessionPath,
+    rule: Annotated[Path | None, typer.Option(help="YAML of another quality rule: what would it say?")] = None,
+    gaps: Annotated[bool, typer.Option("--gaps", help="List every gap.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Tell what a session holds: streams, rates, gaps, sync, verdict, part. Nothing is changed."""
+    from labcapture.cli.inspect import inspect_session, render_inspection
 
-    with reading.open(path) as session:
-        facts = report(session)
+    facts = inspect_session(path, rule, gaps)
     if as_json:
         _print_json(facts)
     else:
-        Console().print(render(facts))
+        Console().print(render_inspection(facts))
 
 
 @app.command()

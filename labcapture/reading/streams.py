@@ -223,6 +223,11 @@ class SampleStream(_Signal):
         return self._array("raw_time")
 
     @cached_property
+    def arrival_time(self) -> NDArray[np.float64]:
+        """(n,) LSL seconds at which each reached the recording process."""
+        return self._array("arrival_time")
+
+    @cached_property
     def segment(self) -> NDArray[np.int64]:
         """(n,) grows by one whenever the stream was lost and came back."""
         return self._array("segment")
