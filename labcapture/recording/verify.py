@@ -228,7 +228,7 @@ class _Check:
                 key = f"{trial['trial']}/{stream}/frames"
                 seen.add(key)
                 totals[stream] = totals.get(stream, 0) + said["recorded"]
-                if counts.get(key) != said["recorded"]:
+                if counts.get(key, 0) != said["recorded"]:  # a trial of which nothing came may have no file
                     there = counts.get(key, "no")
                     yield f"{name}: trial {trial['trial']} has {said['recorded']} frames of {stream}, its file {there}"
         for key in sorted(counts.keys() - seen):
