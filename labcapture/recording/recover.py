@@ -106,8 +106,8 @@ def recover(path: str | os.PathLike[str], progress: Progress | None = None) -> R
         finally:
             hold.release()
     except OSError as error:
-        what = f"cannot be recovered ({error}); what the crash left is untouched"
-        raise RecordingError(what, str(folder), "Is the disk full, or not yours to write to?") from error
+        what = f"cannot be recovered now ({error}); what the crash left is still there"
+        raise RecordingError(what, str(folder), "Mend that and recover it again.") from error
 
 
 def trials_of(folder: Path) -> list[str]:
