@@ -38,7 +38,7 @@ CELLS: dict[str, tuple[Cell, int, int]] = {
     "disk_full": (disk.full, 3, 0),
     "disk_slow": (disk.slow, 3, 0),
     "clock_stepped": (wall_clock.stepped, 3, 0),
-    "flipped": (damage.flipped, 100, 10),
+    "flipped": (damage.flipped, 40, 4),
 }
 
 

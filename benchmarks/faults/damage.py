@@ -119,4 +119,5 @@ def _parts(file: h5py.File) -> Iterator[bytes]:
                     mask, stored = thing.id.read_direct_chunk((index, *[0] * (thing.ndim - 1)))
                     yield bytes([mask & 255]) + stored
             else:
-                yield repr(thing[()].tolist()).encode() if thing.dtype.hasobject else np.asarray(thing[()]).tobytes()
+                value = np.asarray(thing[()])
+                yield repr(value.tolist()).encode() if value.dtype.hasobject else value.tobytes()

@@ -31,10 +31,10 @@ def test_a_killed_stage_fails_its_step_and_the_session_is_closed_in_order() -> N
 
 
 def test_flipped_bytes_are_found_and_the_frame_is_named() -> None:
-    pictures, anywhere = damage.flipped(12, 1)
+    pictures, anywhere = damage.flipped(4, 1)
     assert pictures.ok, pictures.note
     assert anywhere.ok, anywhere.note
-    assert pictures.tries == anywhere.tries == 12
+    assert pictures.tries == anywhere.tries == 4
 
 
 def test_a_try_in_which_something_does_not_hold_fails_its_cell(tmp_path: Path) -> None:
