@@ -6,8 +6,8 @@ import argparse
 import os
 from pathlib import Path
 
+from labcapture.core.precedence import ENGINE, take_precedence
 from labcapture.engine.connection import new_path
-from labcapture.engine.load import take_precedence
 from labcapture.engine.server import Server
 
 
@@ -17,7 +17,7 @@ def main() -> None:
     parser.add_argument("--connection", type=Path, default=None, help="where to write the connection file")
     path = parser.parse_args().connection or new_path()
     os.umask(0o027)  # what a session holds is for its owner, and for their group to read
-    take_precedence()
+    take_precedence(ENGINE)
     Server(path).serve()
 
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from labcapture.core.precedence import niceness
 from labcapture.engine.alarms import Alarms
 from labcapture.engine.checking import Plan, check, check_room, software
 from labcapture.engine.driving import Driver, close_all, open_all, wait_delivering
 from labcapture.engine.intake import Intake
-from labcapture.engine.load import niceness
 from labcapture.engine.log import SessionLog
 from labcapture.engine.messages import Prepare
 from labcapture.engine.previewer import Previewer

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from importlib.metadata import version
 
 from labcapture.core.errors import LabcaptureError
+from labcapture.core.precedence import STAGE, take_precedence
 from labcapture.stage.connection import Connection
 from labcapture.stage.display import Display
 from labcapture.stage.link import EngineGone, Link
@@ -76,6 +77,7 @@ def _run(connection: Connection, link: Link) -> None:
 def main() -> int:
     """Run the stage; the connection stands in the first line of standard input."""
     connection = Connection.model_validate_json(sys.stdin.buffer.readline())
+    take_precedence(STAGE)
     link = Link(connection)
     try:
         _run(connection, link)
