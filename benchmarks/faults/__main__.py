@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.faults import camera, damage, disk, processes, signals, wall_clock
+from benchmarks.faults import camera, damage, disk, kill, power_loss, processes, signals, wall_clock
 from benchmarks.faults.cell import Row
 from benchmarks.faults.rig import CellFailed
 from benchmarks.faults.table import Measured, machine, markdown, merge, put, today
@@ -24,6 +24,9 @@ Cell = Callable[[int, int], Row | Sequence[Row]]
 
 CELLS: dict[str, tuple[Cell, int, int]] = {
     # key: (cell, tries, tries of the reduced matrix: 0 where it is left out)
+    "killed": (kill.run, 100, 0),
+    "engine_killed": (kill.run_engine, 3, 0),
+    "power_lost": (power_loss.run, 100, 0),
     "unplugged": (camera.unplugged, 3, 1),
     "stalled": (camera.stalled, 3, 0),
     "mute": (camera.mute, 1, 0),

@@ -14,6 +14,7 @@ from labcapture.core.clock import lsl_time
 from labcapture.engine.clocks import LiveClock
 from labcapture.engine.messages import StreamHealth
 
+SILENT_S = 0.75  # so that the operator reads of it within a second
 _WINDOW_S = 2.0
 _BY_US = {Cause.HOST_OVERFLOW, Cause.RECORDER_OVERFLOW}
 
@@ -78,8 +79,8 @@ class StreamMonitor:
         return waiting if lsl_time() - arrival < _WINDOW_S else 0
 
     def silent(self, now: float) -> bool:
-        """Whether nothing came for a second, or for five periods of a slower stream."""
-        patience = max(1.0, 5.0 / self.spec.rate_hz) if self.spec.rate_hz else math.inf
+        """Whether nothing came for `SILENT_S`, or for five periods of a slower stream."""
+        patience = max(SILENT_S, 5.0 / self.spec.rate_hz) if self.spec.rate_hz else math.inf
         return self.last_arrival is not None and now - self.last_arrival > patience
 
     def view(self, now: float, recorded: int, preview_skipped: int, clock: LiveClock | None = None) -> StreamHealth:

@@ -27,6 +27,8 @@ CALM_S = 3.0
 """Previews are sped up by a step, and the alarm of pressure is over, when there was no need for so long."""
 LOSS_S = 10.0
 """A loss is an alarm for so long after the last of it; its count stays in the figures."""
+SYNC_LATE_S = 1.5
+"""The recorder has the disk hold everything once a second; a disk that has not for so long does not keep up."""
 _SLOW_DISK_SHARE = 1 / 2
 _DISK_PERIOD_S = 0.5
 
@@ -107,7 +109,7 @@ class Watch:
     def _look_at_streams(self, now: float, status: RecorderStatus) -> None:
         moment = lsl_time()
         for name, monitor in self._monitors.items():
-            cause = f"{name} has delivered nothing for more than a second"
+            cause = f"{name} delivers nothing"
             self._alarms.set(name, "silent", monitor.silent(moment), cause, "Check its cable and power.")
             lost = monitor.lost_by_us
             unit = "frames" if monitor.spec.kind == "frames" else "samples"
@@ -128,9 +130,10 @@ class Watch:
         cause = f"this machine does not keep up with the recording, {stored}"
         remedy = "Close other programs; nothing is lost, but the files grow." if raw else "Close other programs."
         self._alarms.set("recorder", "pressure", raw or level == len(QUEUE_SHARES), cause, remedy)
+        late = status.sync_age_s > SYNC_LATE_S and not status.error
         cause = f"the disk does not keep up, {status.queue_bytes / 1e6:.0f} MB wait to be written"
         remedy = "Stop what else writes to it, or record to a faster disk."
-        self._alarms.set("recorder", "slow disk", share > _SLOW_DISK_SHARE, cause, remedy)
+        self._alarms.set("recorder", "slow disk", late or share > _SLOW_DISK_SHARE, cause, remedy)
 
     def _look_at_disk(self, now: float, status: RecorderStatus, trial: str | None, clips_left_s: float) -> None:
         free = shutil.disk_usage(self._out).free

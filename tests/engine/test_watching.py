@@ -179,3 +179,18 @@ def test_growth_is_told_while_it_lasts_and_a_little_longer(steps: list[tuple[flo
         now, count = now + passed, count + more
         grown = now if more else grown
         assert growth.update(now, count) == (now - grown <= 3.0)
+
+
+def test_a_disk_that_does_not_confirm_what_was_written_is_told_of(
+    make: Callable[[int], Engine], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = make(50)
+    assert engine.alarm("recorder", "slow disk") is None
+    monkeypatch.setattr(watching, "SYNC_LATE_S", 0.3)  # less than the second after which the recorder asks the disk
+    deadline = time.monotonic() + 30
+    while engine.alarm("recorder", "slow disk") is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    while engine.alarm("recorder", "slow disk") is not None:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
