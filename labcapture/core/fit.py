@@ -41,6 +41,7 @@ WINDOW_S = 60.0
 LSL_WINDOW_S = 120.0
 MAX_LSL_DRIFT = 1e-4  # between two computers, where a single offset was measured
 EPOCH_STEP_S = 0.5  # a lasting change of the offset by more than this is another epoch of the device clock
+EPOCH_TELLING_S = 10.0  # so long must a change last to be told from a computer that reads late
 
 
 @dataclass(frozen=True, eq=False)
@@ -351,19 +352,23 @@ class _Piece:
 def _epochs(device: Array, arrival: Array) -> NDArray[np.int64]:
     """Return the index of the first pair of each epoch.
 
-    A backlog that is delivered late also makes device time run away from arrival time for a moment, but it falls back
-    to the same offset: only a change of the *smallest* offset that lasts is another epoch.
+    A clock that leaps back, or further ahead than the time that passed, was set anew. One that seems to fall behind may
+    only be read late: a starved computer delivers seconds of backlog, and the offset falls back when that is done. That
+    is another epoch only if the offset never falls back, and long enough to tell.
     """
+    steps, passed = np.diff(device), np.diff(arrival)
+    leaps = (steps < -EPOCH_STEP_S) | (steps > np.maximum(passed, 0.0) + EPOCH_STEP_S)
+    starts = [0, *(np.flatnonzero(leaps) + 1).tolist()]
+    behind = (np.flatnonzero(passed - steps > EPOCH_STEP_S) + 1).tolist()
     offset = arrival - device
-    jumps = np.flatnonzero(np.abs(np.diff(offset)) > EPOCH_STEP_S) + 1
-    starts = [0]
-    for i, jump in enumerate(jumps):
-        upto = jumps[i + 1] if i + 1 < len(jumps) else len(offset)
-        before = offset[max(starts[-1], jump - 100) : jump].min()
-        after = offset[jump : max(upto, min(jump + 100, len(offset)))].min()
-        if abs(after - before) > EPOCH_STEP_S:
-            starts.append(int(jump))
-    return np.array(starts, np.int64)
+    for jump in behind:
+        first = max(start for start in starts if start <= jump)
+        end = min((start for start in starts if start > jump), default=len(offset))
+        if first == jump or device[end - 1] - device[jump] < EPOCH_TELLING_S:
+            continue
+        if offset[jump:end].min() - offset[first:jump].min() > EPOCH_STEP_S:
+            starts.append(jump)
+    return np.array(sorted(starts), np.int64)
 
 
 def _fit_epoch(device: Array, arrival: Array) -> _Piece:

@@ -127,6 +127,21 @@ def test_beyond_the_pairs_the_uncertainty_grows() -> None:
     assert uncertainty[0] < uncertainty[1] < uncertainty[2]
 
 
+def test_a_starved_computer_is_no_new_epoch() -> None:
+    """For four seconds pairs arrive in bursts, up to two seconds late, and the session is fitted while that lasts."""
+    rng = np.random.default_rng(5)
+    device = 50 + np.arange(0, 20, 1 / 60)
+    arrival = device + 900 + rng.exponential(0.003, len(device))
+    late = device > 66
+    arrival[late] = np.maximum.accumulate(arrival[late] + rng.choice([0.4, 1.1, 2.0], late.sum()))
+    fit = fit_device_clock(device, arrival)
+    assert len(fit.segment_arrival) == 1
+    time, uncertainty = fit.to_lsl(device)
+    assert (np.diff(time) > 0).all()
+    assert np.abs(time - device - 900).max() < 0.002
+    assert np.isfinite(uncertainty).all()
+
+
 def test_a_device_that_was_reset_has_two_epochs() -> None:
     true, device, arrival = session(7, 60)
     device2, arrival2, true2 = device - device[0] + 0.01, arrival + 70, true + 70

@@ -425,6 +425,10 @@ def test_a_recording_comes_out_whole(recording: tuple[Path, list[Truth]], real_t
         for stream in BOTH:
             frames = flow.frames(stream)
             delivered = [t for t in truth if t.stream == stream and t.delivered is not None]
+            whole = len(delivered)
+            if real_time:  # played at its own pace, the SDK skips what a busy machine is too late for
+                numbers = {f.frame_number for f in frames}
+                delivered = [t for t in delivered if t.number in numbers]
             assert [f.frame_number for f in frames] == [t.number for t in delivered]
             assert [read_strip(f.pixels).index for f in frames] == [t.index for t in delivered]
             assert np.diff([f.device_time for f in frames]).min() == pytest.approx(1 / 30, abs=1e-5)  # across the wrap
@@ -433,7 +437,9 @@ def test_a_recording_comes_out_whole(recording: tuple[Path, list[Truth]], real_t
                     frame.metadata
                 )
             gaps = gaps_of(camera, frames)
-            assert [(g.cause, g.count) for g in gaps] == [(Cause.DROPPED, 3 if stream == "color" else 1)]
+            assert sum(g.count for g in gaps) == (3 if stream == "color" else 1) + whole - len(frames)
+            if whole == len(frames):
+                assert [(g.cause, g.count) for g in gaps] == [(Cause.DROPPED, 3 if stream == "color" else 1)]
     assert color.attributes["source"] == "file"
     assert color.simulated  # a recording of a simulated camera is no measurement
     assert depth.attributes["depth_units"] == 0.001
