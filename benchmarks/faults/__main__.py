@@ -28,6 +28,7 @@ CELLS: dict[str, tuple[Cell, int, int]] = {
     "engine_killed": (kill.run_engine, 3, 0),
     "power_lost": (power_loss.run, 100, 0),
     "unplugged": (camera.unplugged, 3, 1),
+    "red_line": (camera.red_line, 3, 0),
     "stalled": (camera.stalled, 3, 0),
     "mute": (camera.mute, 1, 0),
     "lsl_lost": (signals.lsl_lost, 3, 0),

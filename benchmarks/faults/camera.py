@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.faults.account import account, expect_logged, expect_whole
 from benchmarks.faults.cell import Row
-from benchmarks.faults.rig import LATENCY_S, CellFailed, Place, engine, expect, session
+from benchmarks.faults.processes import run_command
+from benchmarks.faults.rig import LATENCY_S, ROOT, CellFailed, Place, engine, expect, session
 from benchmarks.faults.tries import Outcome, repeat
+from labcapture.core.clock import lsl_time
 from labcapture.core.errors import DeviceError
 from labcapture.devices.simulated.camera import Truth
 from labcapture.devices.simulated.faults import Loss
 
+_RED_ALARM = "\x1b[1;31mALARM"
 _AT_S, _AWAY_S = 3.5, 2.0  # after the camera's start; the first clip runs from about 2 to 7 s
 
 
@@ -56,6 +61,33 @@ def mute(tries: int, seed: int) -> Row:
 
     expected = "the session is refused in one line that names the streams; nothing is left on disk"
     return repeat("camera delivers nothing", expected, tries, seed, attempt)
+
+
+def red_line(tries: int, seed: int) -> Row:
+    """Pull the camera's cable in a session of ``labcapture run``, and read its terminal."""
+
+    def attempt(folder: Path, number: int) -> Outcome:
+        place = Place(folder, number, {"disconnects": [{"at_s": _AT_S, "seconds": _AWAY_S}]})
+        environment = {**os.environ, "FORCE_COLOR": "1", "TERM": "xterm-256color", "COLUMNS": "120"}
+        red: list[tuple[float, str]] = []
+        with subprocess.Popen(
+            run_command(place.prepare()),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+            env=environment,
+        ) as running:
+            assert running.stderr is not None  # noqa: S101 - asked for
+            red += [(lsl_time(), line) for line in running.stderr if _RED_ALARM in line]
+        expect(bool(red), "no red line")
+        alarm_s = red[0][0] - _begins(place.truth(), "disconnect")
+        expect(alarm_s > 0, f"a red line before the fault: {red[0][1]!r}")
+        expect_whole(next(place.sessions.iterdir()))
+        return Outcome("as above", alarm_s)
+
+    expected = "a red line in the terminal of labcapture run; verify passes"
+    return repeat("camera unplugged, told in the terminal", expected, tries, seed, attempt)
 
 
 def _interrupted(place: Place, loss: Loss) -> Outcome:

@@ -6,8 +6,9 @@ matter.
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
+
+import numpy as np
 
 from benchmarks.faults import victim
 from benchmarks.faults.cell import Row
@@ -22,7 +23,7 @@ EXPECTED = (
 )
 
 
-def lose_power(folder: Path, synced: Path, chance: random.Random) -> None:
+def lose_power(folder: Path, synced: Path, chance: np.random.Generator) -> None:
     """Turn the files below ``folder`` into what a loss of power may leave of them.
 
     Parameters
@@ -39,7 +40,7 @@ def lose_power(folder: Path, synced: Path, chance: random.Random) -> None:
         path.write_bytes(_after(path.read_bytes(), safe.read_bytes() if safe.is_file() else b"", chance))
 
 
-def _after(written: bytes, safe: bytes, chance: random.Random) -> bytes:
+def _after(written: bytes, safe: bytes, chance: np.random.Generator) -> bytes:
     share = chance.random()  # how much of it the system had written back already
     pages: list[bytes] = []
     end = len(safe)
@@ -58,7 +59,7 @@ def run(tries: int, seed: int) -> list[Row]:
 
 
 def _attempt(folder: Path, seed: int) -> Outcome:
-    chance = random.Random(seed)  # noqa: S311 - not a secret
+    chance = np.random.default_rng(seed)
     out, shadow = folder / "out", folder / "shadow"
     session = victim.crash(out, chance.uniform(0.2, victim.SECONDS + 0.3), shadow)
     synced = shadow / session.relative_to(out)

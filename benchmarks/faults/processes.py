@@ -92,7 +92,7 @@ def cli_killed(tries: int, seed: int) -> Row:
 
     def attempt(folder: Path, number: int) -> Outcome:
         place = Place(folder, number)
-        command = _run_command(place.prepare())
+        command = run_command(place.prepare())
         known = set(connections.find())
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT) as running:
             try:
@@ -162,7 +162,8 @@ def _nothing_lost(place: Place, result: SessionResult) -> str:
     return str(lost)
 
 
-def _run_command(prepare: Prepare) -> list[str]:
+def run_command(prepare: Prepare) -> list[str]:
+    """Return the command line that runs a session without a window."""
     options = {
         "--rig": prepare.rig,
         "--participant": prepare.participant,

@@ -200,7 +200,7 @@ def _shadow(folder: Path, shadow: Path) -> None:
         else:
             real(file)
 
-    os.fsync = fsync  # type: ignore[assignment] - its argument has no name here
+    vars(os)["fsync"] = fsync
 
 
 if __name__ == "__main__":
