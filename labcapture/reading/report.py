@@ -117,9 +117,13 @@ def _sender(signal: SampleStream) -> Facts:
 def _clock(name: str, group: Any) -> Facts:  # noqa: ANN401 - h5py is untyped
     fit = read_attributes(group["fit"]) if "fit" in group else {}
     figures = {key: _known(fit.get(key)) for key in ("drift_ppm", "residual_median", "residual_p95", "residual_max")}
+    spread = group["fit/uncertainty"][()] if "fit/uncertainty" in group else [fit.get("uncertainty", math.nan)]
     return {
         "name": name,
         "fitted": bool(fit),
+        "epochs": len(group["fit/segment_arrival"]) if "fit/segment_arrival" in group else None,
+        "source": fit.get("source"),
+        "uncertainty_s": _known(float(np.median(spread))),
         "pairs": fit.get("pairs", 0),
         "drift_ppm": figures["drift_ppm"],
         "residual_median_s": figures["residual_median"],
@@ -271,14 +275,15 @@ def _clocks(facts: Mapping[str, Any]) -> RenderableType:
         ("clock", False),
         ("pairs", True),
         ("drift", True),
-        ("delay: median", True),
+        ("±", True),
+        ("off by: median", True),
         ("95 %", True),
         ("max", True),
     )
     for clock in facts["clocks"]:
         drift = "unknown" if clock["drift_ppm"] is None else f"{round(clock['drift_ppm'], 1) + 0.0:+} ppm"
         delays = (_ms(clock[f"residual_{key}_s"]) for key in ("median", "p95", "max"))
-        grid.add_row(clock["name"], f"{clock['pairs']:,}", drift, *delays)
+        grid.add_row(clock["name"], f"{clock['pairs']:,}", drift, _ms(clock["uncertainty_s"]), *delays)
     senders = _grid(
         "\nSenders of LSL streams",
         ("stream", False),

@@ -15,7 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labcapture.core.chunks import AudioBlock, ClockOffset, Frame, Gap, Samples, StreamSpec
-from labcapture.core.fit import ClockFit, SampleFit, correct_lsl, fit_device_clock, fit_sample_clock
+from labcapture.core.fit import (
+    ClockFit,
+    SampleFit,
+    correct_lsl,
+    fit_device_clock,
+    fit_sample_clock,
+)
+from labcapture.core.offsets import offset_figures
 from labcapture.recording import codecs
 from labcapture.recording.boundaries import Seen
 from labcapture.recording.folder import SessionHeader
@@ -350,12 +357,17 @@ class SessionFile(Store):
         path = signal_path(spec)
         raw, segment = self.read(f"{path}/raw_time"), self.read(f"{path}/segment")
         time, uncertainty = np.full(len(raw), np.nan), np.full(len(raw), np.inf)
+        most = 0
         for epoch in np.unique(segment):
             offsets = [o for o in self._offsets if o.stream == spec.name and o.segment == epoch]
             if offsets:  # without one a time would be a guess: NaN, known to plus or minus infinity
                 mine = segment == epoch
                 when, shift, spread = np.array([(o.time, o.offset, o.uncertainty) for o in offsets]).T
                 time[mine], uncertainty[mine] = correct_lsl(raw[mine], when, shift, spread)
+                if len(offsets) > most:  # the figures of the segment that was measured most often
+                    most = len(offsets)
+                    figures = {"pairs": most, **offset_figures(when, shift, spread), "offsets": f"{path}/clock_offsets"}
+                    set_values(self.file.require_group(f"/clock/{clock_name(spec)}/fit"), figures)
         self.extend(path, {"time": time, "time_uncertainty": uncertainty}, derived=True)
 
     def _fit(self, clock: str, fit: ClockFit, figures: Mapping[str, Any]) -> None:

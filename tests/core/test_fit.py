@@ -17,6 +17,7 @@ from labcapture.core.fit import (
     unwrap_counter,
 )
 from labcapture.core.lines import Array
+from labcapture.core.offsets import offset_figures
 
 EPOCH = 77.25  # the device counts from somewhere else
 
@@ -290,6 +291,18 @@ def test_a_bad_measurement_of_the_offset_does_not_pull() -> None:
     offset[40] -= 0.02  # and one that does not even admit it
     time, _ = correct_lsl(raw, when, offset, spread)
     assert np.abs(time - local).max() < 1e-3
+
+
+@pytest.mark.parametrize("ppm", [50, -50, 0])
+def test_the_drift_of_a_sender_is_told_with_its_sign(ppm: float) -> None:
+    _, _, when, offset, spread = measured_offsets(3, 900, ppm, 77.0)
+    figures = offset_figures(when, offset, spread)
+    assert figures["drift_ppm"] == pytest.approx(-ppm, abs=0.5)  # raw runs slow for a positive ppm
+    assert 0 < figures["residual_median"] < figures["residual_p95"] < figures["residual_max"] < 1e-3
+    assert figures["uncertainty"] < 1e-3
+    alone = offset_figures(when[:1], offset[:1], spread[:1])
+    assert np.isnan(alone["drift_ppm"])
+    assert alone["residual_max"] == pytest.approx(0, abs=1e-9)
 
 
 def test_without_an_offset_there_is_no_time() -> None:

@@ -42,6 +42,10 @@ def test_figures(recorded: Path) -> None:
     assert streams["eda"]["segments"] == 1
     clock = next(clock for clock in facts["clocks"] if clock["name"] == "camera")
     assert abs(clock["drift_ppm"]) < 100
+    assert (clock["epochs"], 0 < clock["uncertainty_s"] < 2e-3) == (1, True)
+    sender = next(clock for clock in facts["clocks"] if clock["name"] == "eda")
+    assert sender["pairs"] == 2
+    assert sender["residual_max_s"] < 1e-3
     assert 0 < streams["color"]["time_uncertainty_s"] < 2e-3
     good, bad = facts["trials"]
     assert good["annotatable"]
