@@ -19,6 +19,7 @@ class Intake:
         self.monitors = {spec.name: StreamMonitor(spec) for spec in streams}
         self.clocks = LiveClocks(streams)
         self.recorder: Recorder | None = None  # set once every stream has delivered
+        self._early: dict[str, ClockOffset] = {}  # newest measurement of each sender's clock before there is a recorder
         self._previewer = previewer
         self._trackers = {spec.name: GapTracker(spec) for spec in streams if spec.kind == "frames"}
 
@@ -46,4 +47,11 @@ class Intake:
         self._record(gap)
 
     def _record(self, chunk: Chunk) -> bool:
-        return self.recorder is None or self.recorder.offer(chunk)
+        if self.recorder is None:
+            if isinstance(chunk, ClockOffset):
+                self._early[chunk.stream] = chunk
+            return True
+        early = self._early.pop(chunk.stream, None)  # the next one is some seconds away, and may be another outlet's
+        if early is not None:
+            self.recorder.offer(early)
+        return self.recorder.offer(chunk)
