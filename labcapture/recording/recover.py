@@ -90,11 +90,12 @@ def recover(path: str | os.PathLike[str], progress: Progress | None = None) -> R
     """
     given = Path(path)
     folder = given.parent if given.name == schema.SESSION_FILE else given
-    if not any((folder / name).is_file() for name in (schema.SESSION_FILE, schema.journal_path())):
+    draft = Draft(folder)
+    begun = any((folder / name).is_file() for name in (schema.SESSION_FILE, schema.journal_path()))
+    if not begun and not draft.is_ready:
         raise RecordingError("no session", str(given), f"Give the session's folder or its {schema.SESSION_FILE}.")
     if is_held(folder):
         raise RecordingError("is being recorded", str(folder), "Recover it once its recording has ended.")
-    draft = Draft(folder)
     try:
         if not draft.is_ready and not _is_needed(folder):
             return Recovery(str(folder))

@@ -55,18 +55,18 @@ class Account:
         """Whether the journal's last line is not whole."""
         self.ended = False
         told = sum(1 for _ in self._from_journal())
-        if told and self.ended and not self.damaged:
+        found = self.damaged, self.torn, self.ended
+        if told and not self.damaged:
             self.source = "journal"
-            return
-        damaged, torn, ended = self.damaged, self.torn, self.ended
-        if told and not damaged:
-            self.source = "journal"
-            return
         # The journal is missing or damaged. The file is up to a second behind it, but may know what it has lost.
-        if _weight(self._from_file()) > _weight(self._from_journal()):
+        elif not told:
+            self.source = "file" if any(True for _ in self._from_file()) else "nothing"
+        elif _weight(self._from_file()) > _weight(self._from_journal()):
             self.source = "file"
-        elif told:
-            self.source, self.damaged, self.torn, self.ended = "journal", damaged, torn, ended
+        else:
+            self.source = "journal"
+        if self.source == "journal":
+            self.damaged, self.torn, self.ended = found
 
     def __iter__(self) -> Iterator[Line]:
         if self.source == "journal":
@@ -155,7 +155,7 @@ class _Teller:
         for path in ("markers", "self_report", "answers", "stimulus_flips", "notes", "clock/wall"):
             yield from self._guarded(self._rows(f"/{path}"))
         for name in self._h5["clock"]:
-            if "device_time" in self._h5["clock"][name]:
+            if isinstance(self._h5["clock"][name], h5py.Group) and "device_time" in self._h5["clock"][name]:
                 yield from self._guarded(self._pairs(f"/clock/{name}"))
         for path, kind in signals.items():
             yield from self._guarded(self._sound(path) if kind == "audio" else self._samples(path))

@@ -78,7 +78,7 @@ class Told:
         """Return the wall time of the newest record (LSL s)."""
         time, unix = self.wall
         if not math.isfinite(unix):
-            return datetime.fromisoformat(self.root["started_utc"])
+            time, unix = float(self.root["start_time"]), datetime.fromisoformat(self.root["started_utc"]).timestamp()
         return datetime.fromtimestamp(unix + max(0.0, newest - time if math.isfinite(newest) else 0.0), UTC)
 
 
