@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -49,6 +50,7 @@ CELLS: dict[str, tuple[Cell, int, int]] = {
 def main() -> int:
     """Run cells and tell what came of them; 1 if one failed."""
     given = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # else the engines that were started would live on
     terminal = Console(stderr=True)
     command = " ".join(["python -m benchmarks.faults", *sys.argv[1:]])
     measured: list[Measured] = []
