@@ -85,7 +85,7 @@ def _every_frame_accounted_for(folder: Path, trials: list[str]) -> None:
                 # A machine that is too busy may cost frames, but none without a row that says so.
                 assert {gap["cause"] for gap in group["gaps"]} <= {b"host_overflow", b"recorder_overflow"}
                 told = {n for gap in group["gaps"] for n in range(gap["first"], gap["last"] + 1)}
-                assert told == missing
+                assert told & set(range(indices[0], indices[-1] + 1)) == missing
                 assert indices == sorted(set(indices))
                 assert indices[-1] - indices[0] > 120
 

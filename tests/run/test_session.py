@@ -57,13 +57,12 @@ def test_frames_gaps_and_pixels_agree_with_what_the_camera_did(which: str, reque
                 missing = set(due) - set(numbers)
                 dropped = {number for number in due if truth[stream, number].lost == "drop"}
                 told = {n: gap["cause"] for gap in group["gaps"] for n in range(gap["first"], gap["last"] + 1)}
-                assert set(told) == missing
-                assert group["gaps"]["count"].sum() == len(missing)
+                assert set(told) & set(due) == missing
+                assert group["gaps"]["count"].sum() == len(told)  # with what is missing at the trial's two ends
                 # What the camera did not drop was lost by us, on a machine that is too busy, and says so.
                 assert dropped <= missing
                 assert {told[number] for number in missing - dropped} <= BY_US
-                if not any(cause in BY_US for cause in told.values()):
-                    assert set(told.values()) <= {b"dropped"}
+                assert {told[number] for number in missing & dropped} <= {b"dropped", *BY_US}
 
 
 def test_the_clean_session_is_part_a_and_the_dropping_one_b(clean: Run, dropping: Run) -> None:
@@ -84,6 +83,8 @@ def test_counts_in_the_result_are_those_of_the_camera(dropping: Run) -> None:
             for stream in ("color", "depth"):
                 numbers = session[f"trials/{trial}/{stream}/frame_number"][:]
                 missing[stream] += numbers[-1] + 1 - numbers[0] - len(numbers)
+                gaps = session[f"trials/{trial}/{stream}/gaps"][:]
+                missing[stream] += gaps["count"][(gaps["first"] > numbers[-1]) | (gaps["last"] < numbers[0])].sum()
     for stream, count in missing.items():
         assert dropping.result["lost_before_us"][stream] + dropping.result["lost_by_us"][stream] == count
         assert dropping.result["lost_before_us"][stream] > 0
