@@ -14,10 +14,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from labcapture.core.errors import RecordingError
 from labcapture.recording.folder import create_file, write_digests
 from labcapture.recording.reserve import Reserve
 from labcapture.recording.schema import CHECKSUMS_FILE, HOLD_FILE, JOURNAL_FOLDER, TRIALS_FOLDER
@@ -25,6 +27,7 @@ from labcapture.recording.schema import CHECKSUMS_FILE, HOLD_FILE, JOURNAL_FOLDE
 FOLDER = ".recovering"
 ORIGINALS = "crashed"
 _READY = "ready"
+_ASIDE = re.compile(rf"{ORIGINALS}(_[0-9]+)?")
 _NO_DATA = {HOLD_FILE, Reserve.NAME}
 
 
@@ -77,9 +80,9 @@ class Draft:
 
     def move(self) -> str:
         """Let the new files take the place of the old ones; return the folder that holds these."""
-        plan = json.loads((self.path / _READY).read_text(encoding="utf-8"))
-        originals = self._session / str(plan["originals"])
-        for name in plan["replaced"]:
+        aside, replaced = self._plan()
+        originals = self._session / aside
+        for name in replaced:
             old, kept = self._session / name, originals / name
             if old.exists() and not kept.exists():
                 kept.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
@@ -93,7 +96,21 @@ class Draft:
         _sync_folders(self._session)
         (self.path / _READY).unlink()
         self.discard()
-        return str(plan["originals"])
+        return aside
+
+    def _plan(self) -> tuple[str, list[str]]:
+        """Return the folder of the originals, and the files that go there; nothing may lead out of the session."""
+        try:
+            plan = json.loads((self.path / _READY).read_text(encoding="utf-8"))
+            aside, replaced = str(plan["originals"]), [str(name) for name in plan["replaced"]]
+            places = [PurePosixPath(name) for name in replaced]
+            is_ours = all(".." not in place.parts and not place.is_absolute() for place in places)
+            if _ASIDE.fullmatch(aside) and is_ours and not any("\\" in name or ":" in name for name in replaced):
+                return aside, replaced
+        except (ValueError, KeyError, TypeError):
+            pass  # not what `seal` writes
+        what = "an interrupted recovery cannot be finished: its plan is damaged"
+        raise RecordingError(what, str(self.path / _READY), f"Move the files back from {ORIGINALS} by hand.")
 
 
 def _files(folder: Path) -> list[str]:

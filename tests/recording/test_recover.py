@@ -211,6 +211,20 @@ def test_an_interrupted_recovery_is_finished_by_the_next(crashed: Path, monkeypa
     assert not recover(crashed).recovered
 
 
+@pytest.mark.parametrize(
+    "plan", ['{"originals": "../x", "replaced": []}', '{"originals": "crashed", "replaced": ["../y"]}', "["]
+)
+def test_a_plan_that_leads_out_of_the_session_is_refused(tmp_path: Path, plan: str) -> None:
+    folder = tmp_path / "session"
+    draft = folder / recover_draft.FOLDER
+    draft.mkdir(parents=True)
+    (tmp_path / "y").write_text("not ours", encoding="utf-8")
+    (draft / "ready").write_text(plan, encoding="utf-8")
+    with pytest.raises(RecordingError, match="its plan is damaged"):
+        recover(folder)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["session", "y"]
+
+
 def test_an_unfinished_draft_is_begun_anew(crashed: Path) -> None:
     draft = crashed / recover_draft.FOLDER
     before, promised = victim.fingerprints(crashed), victim.journalled(crashed)
