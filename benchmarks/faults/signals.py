@@ -24,7 +24,7 @@ def lsl_lost(tries: int, seed: int) -> Row:
     """Let the EDA outlet vanish for three seconds; it comes back as a new outlet."""
 
     def attempt(folder: Path, number: int) -> Outcome:
-        place = Place(folder, number, eda=({"kind": "restart", "at_s": 9.0, "seconds": _AWAY_S},))
+        place = Place(folder, number, eda=({"kind": "restart", "at_s": 6.5, "seconds": _AWAY_S},))
         with session(place) as watcher:
             result = watcher.end()
         with h5py.File(Path(result.folder) / "session.h5") as file:
