@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -197,7 +198,11 @@ def _known(value: float | None) -> float | None:
 
 def render(facts: Mapping[str, Any]) -> RenderableType:
     """Draw what `report` returned for a terminal of 80 columns or more."""
-    facts = _printable(facts)
+    with reading(Path(facts["folder"])):  # a figure may be a text
+        return _render(_printable(facts))
+
+
+def _render(facts: Mapping[str, Any]) -> RenderableType:
     parts: list[RenderableType] = [_head(facts), _streams(facts), _clocks(facts)]
     parts += [_trials(facts)] if facts["trials"] else [Padding(Text("No trial was recorded.", style="yellow"), (0, 1))]
     rows = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in facts["rows"].items())

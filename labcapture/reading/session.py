@@ -40,8 +40,8 @@ def open_session(path: str | os.PathLike[str]) -> Session:
         It is no session, was not closed, is damaged, or of a newer version of the format.
     """
     given = Path(path)
-    file = given / schema.SESSION_FILE if given.is_dir() else given
-    with reading(file):
+    with reading(given):
+        file = given / schema.SESSION_FILE if given.is_dir() else given
         there = file.is_file()
     if not there:
         raise RecordingError("no session", str(given), f"Give the session's folder or its {schema.SESSION_FILE}.")
@@ -54,7 +54,7 @@ def open_session(path: str | os.PathLike[str]) -> Session:
         mend = f"If it is not being recorded just now, run: labcapture recover {file.parent}"
         raise RecordingError(f"cannot be opened: {plainly(error)}", str(file), mend) from error
     try:
-        check_file(h5, str(file))
+        check_file(h5, str(file), file.parent)
         with reading(file):
             return Session(file.parent, h5)
     except BaseException:

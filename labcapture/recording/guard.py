@@ -67,8 +67,10 @@ def check_inside(folder: Path, path: Path) -> None:
             raise RecordingError("leads out of the session's folder", str(path), "Put the file itself there.")
 
 
-def check_file(file: h5py.File, name: str) -> None:
+def check_file(file: h5py.File, name: str, folder: Path | None = None) -> None:
     """Refuse an HDF5 file that is not safe to read. ``name`` stands for it in errors.
+
+    Its links are taken as relative to ``folder``; without one there may be none.
 
     Raises
     ------
@@ -76,14 +78,15 @@ def check_file(file: h5py.File, name: str) -> None:
         It points outside, contains itself, declares more than it holds, or has types that no session has.
     """
     with reading(Path(name)):
-        _Inspection(file, name).walk(file["/"].id, "", 0)
+        _Inspection(file, name, folder).walk(file["/"].id, "", 0)
 
 
 class _Inspection:
     """One look at a file. Works below h5py's objects, which follow links by themselves."""
 
-    def __init__(self, file: h5py.File, name: str) -> None:
+    def __init__(self, file: h5py.File, name: str, folder: Path | None) -> None:
         self._name = name
+        self._folder = folder
         self._size = file.id.get_filesize()
         self._seen: set[int] = {h5py.h5o.get_info(file["/"].id).addr}
         self._objects = 0
@@ -113,11 +116,15 @@ class _Inspection:
         parts = path.split("/")
         filename, target = group.links.get_val(key)
         said = (filename.decode("utf-8", "replace"), target.decode("utf-8", "replace"))
-        if len(parts) != 4 or parts[1] != "trials":
+        if self._folder is None or len(parts) != 4 or parts[1] != "trials":
             raise self._refuse(path, f"leads to {said[0]}, where a session has no link")
         check_trial(parts[2])
         if said != (trial_path(parts[2]), f"/{parts[3]}"):
             raise self._refuse(path, f"leads to {said[0]}:{said[1]}, not to {trial_path(parts[2])}:/{parts[3]}")
+        there = self._folder / said[0]
+        check_inside(self._folder, there)
+        if there.exists() and not there.is_file():  # a pipe: opening it would never end
+            raise self._refuse(path, f"leads to {said[0]}, which is no file")
 
     def _object(self, thing: Any, path: str, depth: int) -> None:  # noqa: ANN401 - h5py is untyped
         address = h5py.h5o.get_info(thing).addr
@@ -154,7 +161,8 @@ class _Inspection:
             if number == FILTER_ID and tuple(values) != _picture(made.get_chunk(), item):
                 raise self._refuse(path, "has pictures of another size than it says")
         if not path.endswith("/frames"):
-            self._bytes += math.prod(shape) * item // (1 if numbers <= _HARMLESS else _COMPRESSED)
+            shrunk = 0 if numbers <= _HARMLESS else _COMPRESSED * dataset.get_storage_size()
+            self._bytes += max(0, math.prod(shape) * item - shrunk)
             if self._bytes > 2 * self._size + _SLACK_BYTES:
                 raise self._refuse(path, f"declares a shape of {shape}, which the file cannot hold")
             if has_text:

@@ -164,7 +164,7 @@ class _Check:
             return
         with h5:
             try:
-                check_file(h5, name)
+                check_file(h5, name, self.folder if kind == "session" else None)
             except RecordingError as error:
                 yield str(error)
                 return
