@@ -1,4 +1,4 @@
-.PHONY: demo test lint setup lock
+.PHONY: demo test lint bench faults setup lock
 PYTHON := .venv/bin/python
 
 demo: setup ## a whole session on the simulated rig, with the console
@@ -12,6 +12,15 @@ lint: setup ## style, types, rooms
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+
+bench: setup ## measures beside the tools a lab would use instead; half an hour on a machine that does nothing else
+	$(PYTHON) -m benchmarks.peers --seconds 7 --docs docs/benchmarks.md
+	$(PYTHON) benchmarks/split.py
+	$(PYTHON) benchmarks/time_truth.py --seconds 60
+	$(PYTHON) benchmarks/soak.py --minutes 10
+
+faults: setup ## what a session survives, tried out
+	$(PYTHON) -m benchmarks.faults --docs docs/reliability.md
 
 setup:
 	@bash scripts/setup.sh

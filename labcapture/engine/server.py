@@ -214,7 +214,7 @@ class Server:
 
     def _closed(self, work: Future[Any]) -> None:
         error = work.exception()
-        self._result = work.result() if error is None else _not_closed(_as_told(error))
+        self._result = work.result() if error is None else _not_closed(_as_told(error), self._session)
         self._session, self._state = None, EngineState.IDLE
 
     def _abandoned(self, now: float) -> bool:
@@ -264,9 +264,10 @@ class Server:
         )
 
 
-def _not_closed(error: LabcaptureError) -> SessionResult:
+def _not_closed(error: LabcaptureError, session: Session | None) -> SessionResult:
     words = f"closing failed: {error}"
-    return SessionResult(folder=error.where, part="", verdict="", reason=words, completed=False, error=words)
+    folder = str(session.folder) if session else ""
+    return SessionResult(folder=folder, part="", verdict="", reason=words, completed=False, error=words)
 
 
 def _as_told(error: BaseException) -> LabcaptureError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 import zmq
@@ -89,6 +90,11 @@ class Session:
         self._mark(label, "experimenter", time=time)
 
     # Moving along -----------------------------------------------------------------------------------------------------
+
+    @property
+    def folder(self) -> Path:
+        """Where the session lies."""
+        return self._opened.folder
 
     @property
     def state(self) -> EngineState:
