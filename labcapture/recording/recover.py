@@ -238,8 +238,11 @@ class _Recovering:
             outcome.state, outcome.recovered = "kept", dict(outcome.journalled)
             scribe.keep_trial(trial.around((), values), trial.gaps, trial.kept_times())
         elif not trial.known:
-            self.result.lost.append(f"trial {trial.trial}: neither its file nor its journal tells of it")
-            scribe.lost_trial(nothing_of(trial.trial, self._told.specs.values()), "lost in a crash")
+            if trial.trial in self._told.trials or trial.account.damaged or trial.unfit:
+                self.result.lost.append(f"trial {trial.trial}: neither its file nor its journal can be read")
+            else:
+                self.result.notes.append(f"trial {trial.trial}: the crash came before its first frame")
+            scribe.lost_trial(nothing_of(trial.trial, self._told.specs.values()), "nothing of it outlived the crash")
             return [trial.account.name, trial.account.journal]
         else:
             self._remake(scribe, trial, values, outcome)

@@ -65,7 +65,7 @@ class Account:
             self.source = "file"
         else:
             self.source = "journal"
-        if self.source == "journal":
+        if self.source != "file":
             self.damaged, self.torn, self.ended = found
 
     def __iter__(self) -> Iterator[Line]:
@@ -86,7 +86,9 @@ class Account:
                     yield reader.chunk(record) if record["kind"] == "chunk" else record
                 except UNREADABLE:
                     unfit += 1
-        except (OSError, RecordingError, *UNREADABLE):
+        except RecordingError:
+            pass  # no header: if its line was damaged, that is counted; if not, nothing was written yet
+        except UNREADABLE:
             unfit += 1
         self.torn, self.ended, self.damaged = reader.torn, reader.ended, len(reader.damaged) + unfit
 
