@@ -68,7 +68,9 @@ class Note(Model):
 
     command: Literal["note"] = "note"
     text: str = Field(min_length=1, max_length=2000)
-    time: float | None = Field(default=None, description="LSL time that it speaks of (s); that of its arrival if None")
+    time: float | None = Field(
+        default=None, allow_inf_nan=False, description="LSL time that it speaks of (s); that of its arrival if None"
+    )
 
 
 class Mark(Model):
@@ -76,7 +78,9 @@ class Mark(Model):
 
     command: Literal["mark"] = "mark"
     label: str = Field(min_length=1, max_length=100)
-    time: float | None = Field(default=None, description="LSL time of the key (s); that of its arrival if None")
+    time: float | None = Field(
+        default=None, allow_inf_nan=False, description="LSL time of the key (s); that of its arrival if None"
+    )
 
 
 class Ping(Model):

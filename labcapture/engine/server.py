@@ -114,8 +114,9 @@ class Server:
             self._listeners = int(self._snapshots.recv()[0] == 1)
             self._alone_since = time.monotonic()
         if self._commands in events:
-            client, _, body = self._commands.recv_multipart()
-            self._answer(client, body)
+            client, *parts = self._commands.recv_multipart()
+            if len(parts) == 2:  # else it is no REQ socket, and could not be answered
+                self._answer(client, parts[1])
 
     def _answer(self, client: bytes, body: bytes) -> None:
         def reply(result: dict[str, Any] | LabcaptureError) -> None:

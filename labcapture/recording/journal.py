@@ -79,16 +79,26 @@ def unpack(packed: Mapping[str, Any]) -> NDArray[Any]:
     return np.frombuffer(base64.b64decode(packed["data"]), np.dtype(packed["dtype"])).reshape(shape).copy()
 
 
+def storable(text: str) -> str:
+    """Return ``text`` as UTF-8 and HDF5 can hold it: without NULs and halves of surrogate pairs.
+
+    One such character in a note would otherwise make the whole file unwritable.
+    """
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+
+
 def jsonable(value: Any) -> Any:  # noqa: ANN401 - any value of an attribute
     """Return ``value`` as JSON can hold it: arrays packed, numpy scalars as Python's, NaN as None."""
     if isinstance(value, np.ndarray):
         return {"array": pack(value)}
     if isinstance(value, np.generic):
         value = value.item()
+    if isinstance(value, str):
+        return storable(value)
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, Mapping):
-        return {str(key): jsonable(item) for key, item in value.items()}
+        return {storable(str(key)): jsonable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [jsonable(item) for item in value]
     return value

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labcapture.core.chunks import StreamSpec
-from labcapture.recording.journal import Journal, jsonable, pack, sync_file
+from labcapture.recording.journal import Journal, jsonable, pack, storable, sync_file
 from labcapture.recording.schema import Column, Entry, File, find
 
 _CHUNK_BYTES = 16384  # of tables and signals: a partly filled chunk is written again with every flush
@@ -130,8 +130,8 @@ class Store:
 
     def text(self, path: str, text: str) -> None:
         """Store a text."""
-        self.journal.append("text", path=path, text=text)
-        self.file.create_dataset(path, data=text, dtype=h5py.string_dtype())
+        self.journal.append("text", path=path, text=storable(text))
+        self.file.create_dataset(path, data=storable(text), dtype=h5py.string_dtype())
         self._describe(path)
 
     def link(self, path: str, file: str, target: str) -> None:
@@ -291,7 +291,7 @@ def _fitting(row: tuple[Any, ...], columns: Sequence[Column]) -> tuple[Any, ...]
         It has not one value per column.
     """
     pairs = zip(row, columns, strict=True)
-    return tuple(_text(str(value), c.dtype) if c.dtype.startswith("utf8") else value for value, c in pairs)
+    return tuple(_text(storable(str(value)), c.dtype) if c.dtype.startswith("utf8") else value for value, c in pairs)
 
 
 def _text(text: str, dtype: str) -> str | bytes:
@@ -336,6 +336,12 @@ def attribute(value: Any) -> Any:  # noqa: ANN401 - any value of an attribute
         return ""
     if isinstance(value, Mapping):
         return json.dumps(jsonable(value), ensure_ascii=False)
+    if isinstance(value, str):
+        return storable(value)
     if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
-        return np.array(value, dtype=h5py.string_dtype()) if value else np.empty(0, dtype=h5py.string_dtype())
+        return (
+            np.array([storable(item) for item in value], dtype=h5py.string_dtype())
+            if value
+            else np.empty(0, dtype=h5py.string_dtype())
+        )
     return value

@@ -61,7 +61,31 @@ def test_a_stranger_with_other_keys_gets_no_answer(client: Client) -> None:
     context.destroy()
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"command": "rm"}', b'{"command": "note", "text": ""}', b"\xff"])
+@pytest.mark.parametrize("kind", ["commands", "snapshots"])
+@pytest.mark.parametrize("how", ["plaintext", "name and password"])
+def test_without_keys_nobody_gets_a_word(client: Client, kind: str, how: str) -> None:
+    context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+    stranger = context.socket(zmq.REQ if kind == "commands" else zmq.SUB)
+    stranger.linger = 0
+    if how == "name and password":
+        stranger.plain_username, stranger.plain_password = b"admin", b"admin"
+    stranger.connect(getattr(client.details, kind))
+    if kind == "commands":
+        stranger.send(Shutdown().model_dump_json().encode())
+    else:
+        stranger.subscribe(b"")
+    assert stranger.poll(1000) == 0
+    assert client.snapshot().state is EngineState.IDLE
+    context.destroy()
+
+
+DEEP = b'{"command":' + b"[" * 20_000
+HUGE = b'{"command":"note","text":"x","time":' + b"9" * 20_000 + b"}"
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b'{"command": "rm"}', b'{"command": "note", "text": ""}', b"\xff", DEEP, HUGE]
+)
 def test_what_is_no_command_is_refused_in_words(client: Client, body: bytes) -> None:
     client.snapshot()  # connects
     assert client._commands is not None
