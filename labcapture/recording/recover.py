@@ -193,6 +193,8 @@ class _Recovering:
         told, session = self._told, self._account
         for trial in trials.values():  # session.h5 does not know type and shape of the pictures, its journal does
             told.specs |= {n: s for n, s in trial.specs.items() if session.source == "file" or n not in told.specs}
+        for trial in trials.values():  # whose journal may break off before it has named all of its streams
+            trial.specs = {n: s for n, s in told.specs.items() if s.kind == "frames"} | trial.specs
         start, streams = float(told.root["start_time"]), list(told.specs.values())
         scribe = Scribe(self._draft.path, header, streams, start, lambda: math.nan)
         try:

@@ -225,6 +225,30 @@ def test_a_plan_that_leads_out_of_the_session_is_refused(tmp_path: Path, plan: s
     assert sorted(path.name for path in tmp_path.iterdir()) == ["session", "y"]
 
 
+def test_a_trial_that_was_only_being_created_is_no_loss(crashed: Path) -> None:
+    (crashed / journal_path("99_z")).touch()
+    result = proven(crashed)
+    assert result.is_complete
+    assert "before its first frame" in result.notes[0]
+
+
+@pytest.mark.parametrize("lines", [2, 3, 4])
+def test_a_trial_whose_creation_was_cut_off_is_recovered(crashed: Path, lines: int) -> None:
+    """After its attributes, after the first of its two streams, before the second one."""
+    path = crashed / journal_path(last_trial(crashed))
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:lines]))
+    assert proven(crashed).is_complete
+
+
+def test_a_trial_of_which_nothing_is_left_is_told(crashed: Path) -> None:
+    (crashed / journal_path("01_a")).unlink()
+    (crashed / trial_path("01_a")).unlink()
+    result = recover(crashed)
+    assert not result.is_complete
+    assert "01_a" in result.lost[0]
+    assert verify(crashed).problems == []
+
+
 def test_an_unfinished_draft_is_begun_anew(crashed: Path) -> None:
     draft = crashed / recover_draft.FOLDER
     before, promised = victim.fingerprints(crashed), victim.journalled(crashed)
