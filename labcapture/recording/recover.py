@@ -262,6 +262,9 @@ class _Recovering:
 
     def _remake(self, scribe: Scribe, trial: CrashedTrial, values: dict[str, Any], outcome: TrialOutcome) -> None:
         outcome.state, outcome.broke_off = "rebuilt", trial.broke_off
+        if trial.account.source == "file":
+            told = f"trial {trial.trial}: its journal is missing or damaged, so no digest proves its pictures"
+            self.result.notes.append(told)
         scribe.open_trial(trial.trial, trial.start, {**values, "recovered": True})
         losses: list[Gap] = []
         for frame, data, mask, digest in trial.pictures(losses):

@@ -58,15 +58,23 @@ class Account:
         found = self.damaged, self.torn, self.ended
         if told and not self.damaged:
             self.source = "journal"
-        # The journal is missing or damaged. The file is up to a second behind it, but may know what it has lost.
+        # The journal is missing or damaged. The file is up to a second behind it, but may know what it has lost. Its
+        # tables have checksums of their own; its pictures have none, and are not trusted unless it was closed.
         elif not told:
             self.source = "file" if any(True for _ in self._from_file()) else "nothing"
-        elif _weight(self._from_file()) > _weight(self._from_journal()):
+        elif (not trial or self._is_closed()) and _weight(self._from_file()) > _weight(self._from_journal()):
             self.source = "file"
         else:
             self.source = "journal"
         if self.source != "file":
             self.damaged, self.torn, self.ended = found
+
+    def _is_closed(self) -> bool:
+        try:
+            with h5py.File(self._file, "r") as h5:
+                return bool(h5.attrs["closed"])
+        except UNREADABLE:
+            return False
 
     def __iter__(self) -> Iterator[Line]:
         if self.source == "journal":
