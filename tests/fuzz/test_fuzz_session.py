@@ -157,7 +157,7 @@ def seal(record: Any) -> bytes:  # noqa: ANN401 - any JSON
     return b'%b,"crc":"%08x"}\n' % (body, zlib.crc32(body))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     records=st.lists(
         st.builds(
@@ -200,7 +200,7 @@ def test_a_type_that_is_no_number_is_not_unpacked(victim: Path, dtype: str) -> N
     assert any("has no place" in problem or "have no place" in problem for problem in problems(victim))
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), name=st.sampled_from(["summary.json", "checksums", "journal/session.jsonl"]))
 def test_any_bytes_of_the_other_files_are_read_or_told_of(victim: Path, data: st.DataObject, name: str) -> None:
     whole = (victim / name).read_bytes()
