@@ -128,11 +128,10 @@ class Scribe:
         verdict = TrialVerdict(False, ("its file could not be finished",))
         try:
             missing, times = self._missing(file, around, gaps)
-            file.conclude(around.stop, around.closing, missing, times)
             taken = {name: (times[name][0], file.times(name)[1]) for name in times}
-            counts, verdict = assess(self._header.rule, self._account(around, missing, taken))
-            if against:
-                verdict = TrialVerdict(False, (*against, *verdict.reasons))
+            counts, judged = assess(self._header.rule, self._account(around, missing, taken))
+            file.conclude(around.stop, around.closing, missing, times)  # what was counted stays if this fails
+            verdict = TrialVerdict(False, (*against, *judged.reasons)) if against else judged
         finally:
             file.abandon()
             self.enter_trial(around, counts, verdict)
