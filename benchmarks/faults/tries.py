@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,7 +32,8 @@ def repeat(cell: str, expected: str, tries: int, seed: int, attempt: Callable[[P
         try:
             outcomes.append(attempt(folder, seed + number))
         except (CellFailed, LabcaptureError) as error:
-            failures.append(f"try {number + 1}: {error} (left in {folder})")
+            failures.append(f"try {number + 1}: {error}")
+            sys.stderr.write(f"{cell}, try {number + 1}: {error}; left in {folder}\n")  # not for a table that is kept
         else:
             shutil.rmtree(folder, ignore_errors=True)
     alarms = [outcome.alarm_s for outcome in outcomes if outcome.alarm_s is not None]
