@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from labcapture.core.errors import RecordingError
-from labcapture.recording.journal import ChunkRecord, Journal, JournalReader, digest, jsonable, pack, unpack
+from labcapture.recording.journal import ChunkRecord, Journal, JournalReader, digest, jsonable, pack, storable, unpack
 
 _FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 _DTYPES = st.sampled_from([np.dtype(name) for name in ("int16", "int64", "float32", "float64", "uint8", ">f8")])
@@ -56,19 +56,14 @@ def test_chunks_come_back_with_keys_that_appear_and_vanish(tmp_path: Path) -> No
 
 
 @settings(max_examples=50, deadline=None)
-@given(
-    values=st.lists(
-        st.tuples(
-            st.text(st.characters(exclude_categories=["Cs"])), st.integers(-(2**63), 2**63 - 1), _FLOATS, st.booleans()
-        )
-    )
-)
+@given(values=st.lists(st.tuples(st.text(), st.integers(-(2**63), 2**63 - 1), _FLOATS, st.booleans())))
 def test_any_row_comes_back(tmp_path_factory: pytest.TempPathFactory, values: list[tuple[Any, ...]]) -> None:
     path = tmp_path_factory.mktemp("journal") / "j"
     journal = Journal(path, "session.h5")
     journal.append("rows", path="/markers", rows=jsonable(values))
     journal.close()
-    assert [tuple(row) for row in list(JournalReader(path))[1]["rows"]] == values
+    stored = [(storable(text), *others) for text, *others in values]  # what no file can hold is shown as missing
+    assert [tuple(row) for row in list(JournalReader(path))[1]["rows"]] == stored
 
 
 def test_every_cut_costs_at_most_the_line_that_was_being_written(tmp_path: Path) -> None:
