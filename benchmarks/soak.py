@@ -274,6 +274,8 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=None, help="folder for the session (5 GB per minute at most)")
     parser.add_argument("--keep", action="store_true", help="keep the session")
     asked = parser.parse_args()
+    if asked.out is not None:
+        asked.out.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="labcapture-soak-", dir=asked.out))
     try:
         rig, protocol = inputs(folder, asked.minutes)
