@@ -121,7 +121,7 @@ def main(connection: Path | None = None, prepare: Mapping[str, Any] | None = Non
     console = Console(connection, prepare, start=start)
 
     def interrupted(number: int, frame: FrameType | None) -> None:
-        console.window.leave()
+        QTimer.singleShot(0, console.window.leave)  # not from within whatever the window is doing just now
 
     before = signal.signal(signal.SIGINT, interrupted)
     awake = QTimer()
