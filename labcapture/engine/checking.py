@@ -18,7 +18,8 @@ from labcapture.core.ids import check_id
 from labcapture.devices.rig import Rig
 from labcapture.engine.messages import Prepare
 from labcapture.protocol.manifest import Manifest, find_films, find_manifest, load_manifest
-from labcapture.protocol.model import Movie, Protocol
+from labcapture.protocol.model import Protocol
+from labcapture.protocol.steps import Movie
 
 _PACKAGES = ("pyrealsense2", "pylsl", "PyAudio", "psychopy", "h5py", "imagecodecs", "numpy")
 

@@ -16,7 +16,7 @@ from labcapture.engine.messages import EngineState, MarkerView, Prepare, Session
 from labcapture.engine.opening import Opened
 from labcapture.engine.watching import Watch
 from labcapture.protocol import runner as runs
-from labcapture.protocol.model import Form, Movie
+from labcapture.protocol.steps import Form, Movie
 from labcapture.recording.quality import TrialVerdict
 from labcapture.stage import messages as stage
 

@@ -5,100 +5,18 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from labcapture.core.config import Model, load_yaml
 from labcapture.protocol.rule import QualityRule
+from labcapture.protocol.steps import Fixation, Form, Instruction, Movie, Rating, no_twins
+from labcapture.protocol.texts import ANY, FALLBACK, in_language
 
-ANY = ""
-"""Key of a text that is meant for every language."""
-FALLBACK = "en"
 READING_CHARACTERS_PER_S = 15.0  # a calm reader of Latin script; only used to estimate how long a run takes
 READING_IDEOGRAMS_PER_S = 4.0
 ANSWER_S = 4.0  # per question of a form, for the same purpose
-
-
-def _by_language(value: Any) -> Any:  # noqa: ANN401 - raw YAML
-    return {ANY: value} if isinstance(value, str) else value
-
-
-_Language = Annotated[str, Field(pattern=r"^([a-z]{2}(-[A-Za-z]+)?)?$")]
-Text = Annotated[
-    dict[_Language, str],
-    Field(min_length=1),
-    BeforeValidator(_by_language, json_schema_input_type=str | dict[str, str]),
-]
-"""A text by language (``en``, ``zh``, ...); a plain string in the file is one text for all."""
-
-
-def in_language(text: Mapping[str, str], language: str) -> str:
-    """Return ``text`` in ``language``, else the text for all, else English, else what there is."""
-    for key in (language, ANY, FALLBACK):
-        if key in text:
-            return text[key]
-    return next(iter(text.values()))
-
-
-class _Step(Model):
-    id: str = Field(pattern=r"^[a-z][a-z0-9_]{0,31}$", description="Unique in the protocol")
-    title: str = Field(default="", max_length=80, description="What the experimenter reads in the list of steps")
-
-
-class Instruction(_Step):
-    """A text that the participant reads, and leaves with the space bar."""
-
-    kind: Literal["instruction"]
-    text: Text
-    seconds: float | None = Field(default=None, gt=0, le=3600, description="Go on by itself after this time")
-
-
-class Fixation(_Step):
-    """A cross to look at."""
-
-    kind: Literal["fixation"]
-    seconds: float = Field(gt=0, le=600)
-
-
-class Movie(_Step):
-    """A clip of the stimuli manifest; a recorded trial unless ``record`` is false."""
-
-    kind: Literal["movie"]
-    clip: str = Field(description="id in the stimuli manifest")
-    record: bool = True
-
-
-class Question(Model):
-    """One question of a form: a rating scale."""
-
-    id: str = Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")
-    text: Text
-    scale: tuple[int, int] = Field(default=(1, 5), description="First and last point of the scale")
-    labels: tuple[Text, Text] | None = Field(default=None, description="Words at the two ends")
-
-    @model_validator(mode="after")
-    def _usable(self) -> Question:
-        first, last = self.scale
-        if not 1 <= last - first <= 10:
-            raise ValueError(f"a scale has 2 to 11 points, not {first} to {last}")
-        return self
-
-
-class Form(_Step):
-    """Questions that the participant answers one after the other."""
-
-    kind: Literal["form"]
-    about: str | None = Field(
-        default=None, description="id of the movie step that it reports on: its answers are the clip's self-report"
-    )
-    questions: tuple[Question, ...] = Field(min_length=1)
-
-    @model_validator(mode="after")
-    def _distinct(self) -> Form:
-        _no_twins([question.id for question in self.questions], "questions")
-        return self
-
 
 Step = Annotated[Instruction | Fixation | Movie | Form, Field(discriminator="kind")]
 
@@ -114,7 +32,7 @@ class Protocol(Model):
 
     @model_validator(mode="after")
     def _distinct(self) -> Protocol:
-        _no_twins([step.id for step in self.steps], "steps")
+        no_twins([step.id for step in self.steps], "steps")
         films = {step.id for step in self.steps if isinstance(step, Movie)}
         for step in self.steps:
             if isinstance(step, Form) and step.about is not None and step.about not in films:
@@ -138,7 +56,8 @@ def texts(step: Step) -> Iterator[Mapping[str, str]]:
     elif isinstance(step, Form):
         for question in step.questions:
             yield question.text
-            yield from question.labels or ()
+            if isinstance(question, Rating):
+                yield from question.labels or ()
 
 
 def expected_seconds(step: Step, clip_seconds: Mapping[str, float]) -> float:
@@ -164,12 +83,6 @@ def letters(position: int) -> str:
             break
         position -= 26**length
     return "".join(chr(ord("a") + position // 26**power % 26) for power in reversed(range(length)))
-
-
-def _no_twins(ids: list[str], what: str) -> None:
-    twice = sorted({i for i in ids if ids.count(i) > 1})
-    if twice:
-        raise ValueError(f"two {what} have the id {', '.join(twice)}; give each its own")
 
 
 def load_protocol(path: Path) -> Protocol:

@@ -18,7 +18,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal
 
-from labcapture.protocol.model import Movie, Protocol, Step, expected_seconds, letters
+from labcapture.protocol.model import Protocol, Step, expected_seconds, letters
+from labcapture.protocol.steps import Movie
 
 Outcome = Literal["done", "stopped", "failed"]
 

@@ -15,7 +15,7 @@ from psychopy import visual
 from labcapture.core.clock import lsl_time
 from labcapture.core.errors import StageError
 from labcapture.devices.rig import StageSettings
-from labcapture.protocol.model import in_language
+from labcapture.protocol.texts import in_language
 from labcapture.stage.words import fold
 
 GREY = (-0.35, -0.35, -0.35)  # PsychoPy's colours run from -1 to 1

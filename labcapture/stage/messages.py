@@ -11,13 +11,40 @@ from labcapture.core.config import Model
 # Engine -> stage ------------------------------------------------------------------------------------------------------
 
 
+class Recorded(Model):
+    """Pictures recorded before, to be shown again: a trial's finished file and its colour stream."""
+
+    file: str
+    stream: str
+
+
 class Show(Model):
-    """Run one step. ``step`` is the protocol's step as JSON; ``clip`` the film's absolute path where it has one."""
+    """Run one step.
+
+    ``step`` is the protocol's step as JSON, its variables filled in; ``clip`` and ``image`` are absolute paths where
+    it has one, ``recorded`` what a review shows.
+    """
 
     type: Literal["show"] = "show"
     step: dict[str, Any]
     take: int = 1
     clip: str | None = None
+    image: str | None = None
+    recorded: Recorded | None = None
+
+
+class Preload(Model):
+    """Get a film ready that will be shown soon; no answer."""
+
+    type: Literal["preload"] = "preload"
+    clip: str
+
+
+class GoOn(Model):
+    """End the running step as done: whoever was to end it has. A paced step ends when its time is over, too."""
+
+    type: Literal["go_on"] = "go_on"
+    step: str
 
 
 class Stop(Model):
@@ -44,7 +71,7 @@ class Quit(Model):
     type: Literal["quit"] = "quit"
 
 
-ToStage = Annotated[Show | Stop | Pause | Resume | Quit, Field(discriminator="type")]
+ToStage = Annotated[Show | Preload | GoOn | Stop | Pause | Resume | Quit, Field(discriminator="type")]
 
 # Stage -> engine ------------------------------------------------------------------------------------------------------
 
@@ -86,9 +113,24 @@ class Answer(Model):
     type: Literal["answer"] = "answer"
     step: str
     question: str
-    value: str | float | int | None
+    value: str | float | int | list[str] | None
     time: float
     reaction_time: float
+    by: Literal["participant", "autopilot"] = "participant"
+
+
+class Flag(Model):
+    """Frames ``first`` to ``last`` (both included, indices into the recorded trial) were flagged by the participant.
+
+    Who pressed from LSL time ``start`` to ``stop`` (s).
+    """
+
+    type: Literal["flag"] = "flag"
+    step: str
+    first: int
+    last: int
+    start: float
+    stop: float
     by: Literal["participant", "autopilot"] = "participant"
 
 
@@ -118,7 +160,7 @@ class Failed(Model):
     message: str
 
 
-FromStage = Annotated[Hello | Marker | Flips | Answer | Done | Heartbeat | Failed, Field(discriminator="type")]
+FromStage = Annotated[Hello | Marker | Flips | Answer | Flag | Done | Heartbeat | Failed, Field(discriminator="type")]
 
 to_stage: TypeAdapter[ToStage] = TypeAdapter(ToStage)
 from_stage: TypeAdapter[FromStage] = TypeAdapter(FromStage)

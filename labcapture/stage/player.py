@@ -11,7 +11,8 @@ from pydantic import TypeAdapter
 
 from labcapture.core.clock import lsl_time
 from labcapture.core.errors import LabcaptureError, StageError
-from labcapture.protocol.model import Fixation, Form, Instruction, Movie, Step
+from labcapture.protocol.model import Step
+from labcapture.protocol.steps import Fixation, Form, Instruction, Movie
 from labcapture.stage.canvas import Canvas
 from labcapture.stage.link import Link
 from labcapture.stage.markers import Markers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from labcapture.protocol.model import Text
+from labcapture.protocol.texts import Text
 
 NEXT: Text = {"en": "Press the space bar to go on", "zh": "按空格键继续"}
 CHOOSE: Text = {

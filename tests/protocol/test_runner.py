@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labcapture.protocol.model import Fixation, Instruction, Movie, Protocol, Step
+from labcapture.protocol.model import Protocol, Step
 from labcapture.protocol.runner import (
     Abort,
     Action,
@@ -29,6 +29,7 @@ from labcapture.protocol.runner import (
     StepDone,
     StopStep,
 )
+from labcapture.protocol.steps import Fixation, Instruction, Movie
 
 STEPS: tuple[Step, ...] = (
     Instruction(id="hello", kind="instruction", text="Hello"),

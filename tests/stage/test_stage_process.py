@@ -23,8 +23,9 @@ from labcapture.core.clock import lsl_time
 from labcapture.core.errors import StageError
 from labcapture.devices.rig import StageSettings
 from labcapture.protocol.manifest import Clip, Manifest
-from labcapture.protocol.model import Fixation, Form, Instruction, Movie, Question, Step
+from labcapture.protocol.model import Step
 from labcapture.protocol.placeholders import make_placeholders, read_frame_number
+from labcapture.protocol.steps import Fixation, Form, Instruction, Movie, Rating
 from labcapture.stage.messages import (
     Answer,
     Done,
@@ -52,7 +53,7 @@ SECONDS = 2.0
 INSTRUCTION = Instruction(id="hello", kind="instruction", text={"en": "Hello", "zh": "您好"})
 CROSS = Fixation(id="cross", kind="fixation", seconds=0.5)
 MOVIE = Movie(id="film", kind="movie", clip="c")
-FORM = Form(id="report", kind="form", questions=(Question(id="joy", text="Joy?"), Question(id="fear", text="Fear?")))
+FORM = Form(id="report", kind="form", questions=(Rating(id="joy", text="Joy?"), Rating(id="fear", text="Fear?")))
 
 
 @pytest.fixture(scope="module")

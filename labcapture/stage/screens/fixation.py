@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labcapture.protocol.model import Fixation
+from labcapture.protocol.steps import Fixation
 from labcapture.stage.canvas import Flip
 from labcapture.stage.screens.base import Context, Screen
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labcapture.protocol.model import Form, Question
+from labcapture.protocol.steps import Form, Rating
 from labcapture.stage import words
 from labcapture.stage.canvas import FAINT, INK, LIT, SMALL, TEXT_HEIGHT, Canvas, Flip
 from labcapture.stage.messages import Answer
@@ -27,7 +27,10 @@ class FormScreen(Screen):
 
     def __init__(self, step: Form, context: Context) -> None:
         self._step, self._context = step, context
-        self._pages = [_Page(q, n, len(step.questions), context.canvas) for n, q in enumerate(step.questions, start=1)]
+        self._pages = [
+            _Page(q, n, len(step.questions), context.canvas)
+            for n, q in enumerate((q for q in step.questions if isinstance(q, Rating)), start=1)
+        ]
         self._current = 0
         self._onset: float | None = None  # of the present question
         self._pilot: tuple[float, int] | None = None  # seconds after the onset, point
@@ -88,7 +91,7 @@ class FormScreen(Screen):
         if self._onset is not None and self._context.pilot is None:
             self._pages[self._current].click(x, y, time)
 
-    def _plan(self, question: Question) -> None:
+    def _plan(self, question: Rating) -> None:
         pilot = self._context.pilot
         if pilot is not None:
             seconds = _REACTION_LEAST_S + _REACTION_MEDIAN_S * pilot.lognormvariate(0, _REACTION_SPREAD)
@@ -98,7 +101,7 @@ class FormScreen(Screen):
 class _Page:
     """One question: its words, the points of its scale, and the choice so far."""
 
-    def __init__(self, question: Question, number: int, of: int, canvas: Canvas) -> None:
+    def __init__(self, question: Rating, number: int, of: int, canvas: Canvas) -> None:
         self.question = question
         self.answered: tuple[int, float] | None = None  # point, LSL time
         self._choice: int | None = None

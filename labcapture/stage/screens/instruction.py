@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labcapture.protocol.model import Instruction
+from labcapture.protocol.steps import Instruction
 from labcapture.stage import words
 from labcapture.stage.canvas import FAINT, SMALL, TEXT_HEIGHT, Flip
 from labcapture.stage.screens.base import Context, Screen

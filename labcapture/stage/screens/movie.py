@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from labcapture.protocol.model import Movie
+from labcapture.protocol.steps import Movie
 from labcapture.stage.canvas import Flip
 from labcapture.stage.film import Film, Picture, read_sound
 from labcapture.stage.messages import Flips
