@@ -76,6 +76,11 @@ class Config(DeviceConfig):
         """Whether no real camera stands behind this device."""
         return self.source == "simulated"
 
+    @property
+    def perceives_stage(self) -> bool:
+        """Whether it films the participant's screen."""
+        return self.simulated is not None and self.simulated.films == "stage"
+
     @model_validator(mode="after")
     def _fits_source(self) -> Config:
         if (self.path is not None) != (self.source == "file"):

@@ -13,9 +13,9 @@ Nothing else has to be touched to add one: `rig` finds it by its module name. Se
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import Event
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pydantic import Field
 
@@ -38,6 +38,14 @@ class DeviceConfig(Model):
         """Whether no real instrument stands behind this device."""
         return False
 
+    @property
+    def perceives_stage(self) -> bool:
+        """Whether it films or hears the participant's screen itself: it is then opened before the stage.
+
+        Such a device has the method of `FilmsStage` or the property of `HearsStage`.
+        """
+        return False
+
 
 class Device(Protocol):
     """An instrument. Every method may raise `labcapture.core.errors.DeviceError`."""
@@ -58,3 +66,20 @@ class Device(Protocol):
 
     def close(self) -> None:
         """Release everything. Always called, also when `open` or `run` failed; may be called twice."""
+
+
+@runtime_checkable
+class FilmsStage(Protocol):
+    """A device that shows the participant's screen from its pixels."""
+
+    def film(self, display: str) -> None:
+        """Look at X ``display`` from now on; called when the stage's window is open, before `Device.run`."""
+
+
+@runtime_checkable
+class HearsStage(Protocol):
+    """A device that records what the stage plays."""
+
+    @property
+    def stage_environment(self) -> Mapping[str, str]:
+        """Environment in which the stage's sound reaches it. Valid from the end of `Device.open` on; may be empty."""

@@ -57,6 +57,11 @@ class Config(DeviceConfig):
         """Whether the voice is nobody's."""
         return self.source == "simulated"
 
+    @property
+    def perceives_stage(self) -> bool:
+        """Whether it hears what the stage plays."""
+        return self.simulated is not None and self.simulated.hears == "stage"
+
 
 class _Source(Protocol):
     """Where blocks come from: `PortAudioInput` or `GeneratedInput`."""
@@ -84,6 +89,12 @@ class Microphone:
         self._source: _Source | None = None
         self._closing = contextlib.ExitStack()
         self._facts: dict[str, Any] = {}
+        self._stage_environment: Mapping[str, str] = {}
+
+    @property
+    def stage_environment(self) -> Mapping[str, str]:
+        """See `labcapture.devices.base.HearsStage`."""
+        return self._stage_environment
 
     def open(self) -> None:
         """Find the input, open it and let it run for a moment: see `PortAudioInput`.
@@ -113,6 +124,8 @@ class Microphone:
         c = self._config
         settings = c.simulated or SimulatedVoice()
         lacking = "asked for in the rig" if settings.prefer_generated else pulse.missing()
+        if lacking and c.perceives_stage:
+            raise DeviceError(f"to hear the stage it needs {lacking}", c.name, "Install it, or use 'hears: voice'.")
         if lacking:
             why = lacking if settings.prefer_generated else f"no {lacking}"
             self._facts = {"simulated_by": f"a thread of this process ({why})"}
@@ -121,6 +134,10 @@ class Microphone:
             return source
         self._facts = {"simulated_by": "PortAudio on a PulseAudio null sink"}
         server = stack.enter_context(pulse.PulseServer(c.rate_hz, c.channels))
+        if c.perceives_stage:
+            self._facts["simulated_by"] += ", into which the stage plays"
+            self._stage_environment = server.player_environment
+            return self._real(stack, server.as_default)
         command = [sys.executable, "-m", "labcapture.devices.simulated.voice", "--server", server.address]
         command += ["--settings", settings.model_dump_json(), "--rate", str(c.rate_hz), "--channels", str(c.channels)]
         stack.callback(server.play(command).end)

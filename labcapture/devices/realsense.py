@@ -97,6 +97,11 @@ class Camera:
         """Where the camera comes from; a simulated one can be asked for the truth."""
         return self._source
 
+    def film(self, display: str) -> None:
+        """See `labcapture.devices.base.FilmsStage`."""
+        if isinstance(self._source, SoftwareD415):
+            self._source.film(display)
+
     def describe(self) -> Sequence[StreamSpec]:
         """Return the specs of colour and depth, with all that the camera says of itself."""
         return [stream.spec for stream in self._streams if stream.spec is not None]
@@ -174,8 +179,7 @@ class Camera:
         sensors = list(device.query_sensors())
         chosen: list[tuple[Sdk, list[Sdk]]] = []
         for sensor in sensors:
-            profiles = [s.profile for s in self._streams if self._choose(sensor, s)]
-            if profiles:
+            if profiles := [s.profile for s in self._streams if self._choose(sensor, s)]:
                 chosen.append((sensor, profiles))
         for stream in self._streams:
             if stream.sensor is None:

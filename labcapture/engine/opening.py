@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from labcapture.core.precedence import niceness
+from labcapture.devices.base import FilmsStage, HearsStage
 from labcapture.engine.alarms import Alarms
 from labcapture.engine.checking import Plan, check, check_room, software
 from labcapture.engine.driving import Driver, close_all, open_all, wait_delivering
@@ -56,19 +57,29 @@ def open_session(command: Prepare) -> Opened:
     """
     plan = check(command)
     log = SessionLog()
+    surroundings: dict[str, str] = {}
     stage = StageProcess(
         plan.rig.stage,
         language=command.language,
         autopilot=command.autopilot,
+        environment=surroundings,
         on_log=lambda line: log.info("stage says", line=line),
     )
     with ExitStack() as undo:
         undo.callback(stage.close)
+        is_perceived = any(config.perceives_stage for config in plan.rig.devices)
         with ThreadPoolExecutor(1, "stage") as pool:  # the window takes seconds to open, and so do devices
-            window = pool.submit(stage.start)
+            window = None if is_perceived else pool.submit(stage.start)
             drivers = open_all(plan.rig.devices, log)
             undo.callback(close_all, drivers, log)
-            log.info("stage ready", **window.result().model_dump(mode="json"))
+            for driver in drivers:
+                if isinstance(driver.device, HearsStage):
+                    surroundings.update(driver.device.stage_environment)
+            hello = stage.start() if window is None else window.result()
+        log.info("stage ready", **hello.model_dump(mode="json"))
+        for driver in drivers:
+            if driver.config.perceives_stage and isinstance(driver.device, FilmsStage):
+                driver.device.film(hello.display)
         streams = [spec for driver in drivers for spec in driver.streams]
         check_room(plan, streams)
         simulated = plan.rig.is_simulated or any(spec.simulated for spec in streams)  # or a recording of such a rig

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import zmq
@@ -38,6 +38,8 @@ class StageProcess:
         Language of the texts (``en``, ``zh``).
     autopilot
         Seed of the answers given in the participant's place, None for a real participant.
+    environment
+        What its process gets beside our own environment; read when it is started.
     on_log
         Called from a thread of this object with every line that the process prints.
     """
@@ -48,8 +50,10 @@ class StageProcess:
         *,
         language: str = "en",
         autopilot: int | None = None,
+        environment: Mapping[str, str] | None = None,
         on_log: Callable[[str], None] = lambda line: None,
     ) -> None:
+        self._environment: Mapping[str, str] = {} if environment is None else environment
         self._settings, self._language, self._autopilot, self._on_log = settings, language, autopilot, on_log
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()  # its guard admits no other client
         self._process: subprocess.Popen[bytes] | None = None
@@ -160,7 +164,8 @@ class StageProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"},  # its last words must get out
+            # Its last words must get out.
+            env={**os.environ, **self._environment, "PYTHONUNBUFFERED": "1", "PYTHONFAULTHANDLER": "1"},
             **group,
         )
         self._reader = threading.Thread(target=self._read_output, args=(self._process,), daemon=True, name="stage-log")

@@ -27,7 +27,8 @@ from labcapture.devices._realsense_sdk import Sdk, rs
 from labcapture.devices.simulated import d415
 from labcapture.devices.simulated.d415 import Size, Stream
 from labcapture.devices.simulated.faults import Faults, Loss, Planned, plan
-from labcapture.devices.simulated.scene import Scene
+from labcapture.devices.simulated.scene import Scene, SimulatedHead
+from labcapture.devices.simulated.screen import Eye
 from labcapture.devices.simulated.strip import Strip, write_strip
 
 STRIP_STREAM: dict[Stream, int] = {"color": 1, "depth": 2}
@@ -59,6 +60,7 @@ class SimulatedCamera(Model):
     distance: tuple[Waypoint, ...] = Field(
         default=(Waypoint(at_s=0, distance_mm=520),), min_length=1, description="Script of the face's distance"
     )
+    head: SimulatedHead = Field(default=SimulatedHead(), description="How the person holds the head")
     distance_step_mm: float = Field(default=10.0, ge=1, description="Grain of the distance: pictures are made per step")
     pictures: int = Field(default=6, ge=1, le=60, description="Pictures per step, each with noise of its own, in turn")
     latency_ms: float = Field(default=22.0, ge=0, le=500, description="Least delay from mid-exposure to the host")
@@ -66,6 +68,11 @@ class SimulatedCamera(Model):
         default=1_000_000_000, ge=0, description="What the device clock shows at the start; it wraps at 2**32 us"
     )
     usb_type: Literal["3.2", "2.1"] = Field(default="3.2", description="USB port that the camera claims to be on")
+    films: Literal["scene", "stage"] = Field(
+        default="scene",
+        description="What its colour pictures show: the person, or the participant's screen (an X display, pixel by "
+        "pixel); depth is always that of the person",
+    )
     faults: Faults = Field(default=Faults(), description="What goes wrong, and when")
     truth_path: Path | None = Field(
         default=None, description="New file for the truth: one line of JSON per frame captured"
@@ -168,6 +175,16 @@ class SoftwareD415:
         self._unplugged = False
         self._streaming = False
         self._start = 0.0
+        self._exposure_us = dict(_EXPOSURE_US)
+        self._eye: Eye | None = None
+        if config.films == "stage":
+            self._eye = Eye(color[:2], where)
+            self._exposure_us["color"] = 1  # a screen is read out at one moment
+
+    def film(self, display: str) -> None:
+        """Let colour pictures show X ``display`` from now on, where the camera films the stage."""
+        if self._eye is not None:
+            self._eye.open(display)
 
     def truth(self) -> list[Truth]:
         """Return what became of every frame so far, in order of delivery."""
@@ -176,10 +193,13 @@ class SoftwareD415:
     def picture(self, stream: Stream, index: int, captured_s: float) -> NDArray[Any]:
         """Return frame ``index``, captured ``captured_s`` seconds after the start; valid until the next call.
 
-        The same configuration gives the same pictures; they are there from `find` on.
+        The same configuration gives the same pictures, unless it films the stage; they are there from `find` on.
         """
-        pictures = self._pictures[stream][self._config.step_at(captured_s)]
-        pixels = pictures[index % len(pictures)]
+        if self._eye is not None and stream == "color":
+            pixels: NDArray[Any] = self._eye.pixels(index)
+        else:
+            pictures = self._pictures[stream][self._config.step_at(captured_s)]
+            pixels = pictures[index % len(pictures)]
         write_strip(pixels, Strip(STRIP_STREAM[stream], index))
         return pixels
 
@@ -240,6 +260,8 @@ class SoftwareD415:
     def close(self) -> None:
         """Stop, and let go of the device. May be called twice."""
         self.stop()
+        if self._eye is not None:
+            self._eye.close()
         self._ports.clear()
         self._device = None
 
@@ -260,8 +282,9 @@ class SoftwareD415:
         depth: dict[int, list[NDArray[Any]]] = {}
         for step in self._config.steps():
             distance = step * self._config.distance_step_mm
-            scene = Scene(d415.color_optics(cw, ch), d415.depth_optics(dw, dh), distance, self._config.seed)
-            color[step] = [scene.color() for _ in range(self._config.pictures)]
+            optics = d415.color_optics(cw, ch), d415.depth_optics(dw, dh)
+            scene = Scene(*optics, distance, self._config.seed, self._config.head)
+            color[step] = [scene.color() for _ in range(self._config.pictures if self._eye is None else 0)]
             depth[step] = [scene.depth() for _ in range(self._config.pictures)]
         self._pictures = {"color": color, "depth": depth}
 
@@ -293,19 +316,30 @@ class SoftwareD415:
         )
 
     def _feed(self) -> None:
-        frames = heapq.merge(self._plan("depth"), self._plan("color"), key=lambda frame: frame.delivered_s)
+        deliveries = ((f.delivered_s, f, False) for f in self._in_order_of_delivery())
+        exposures = ((f.captured_s, f, True) for f in (self._plan("color") if self._eye is not None else ()))
         try:
-            for frame in frames:
-                if self._stop.wait(max(0.0, self._start + frame.delivered_s - lsl_time())):
+            for due, frame, is_exposure in heapq.merge(deliveries, exposures, key=lambda event: event[0]):
+                if self._stop.wait(max(0.0, self._start + due - lsl_time())):
                     return
-                self._follow_cable(frame)
-                lost = frame.lost
-                if lost is None:
-                    lost = self._deliver(frame)
-                delivered = None if lost else lsl_time()
-                self._note(frame, delivered, lost)
+                if self._eye is None:
+                    self._hand_on(frame)
+                elif is_exposure:
+                    self._eye.expose(frame.index)
+                else:
+                    self._hand_on(self._eye.as_taken(frame, self._start))
         except Exception as error:  # noqa: BLE001 - it is raised to the host by is_gone
             self._failure = error
+
+    def _in_order_of_delivery(self) -> Iterator[Planned]:
+        return heapq.merge(self._plan("depth"), self._plan("color"), key=lambda frame: frame.delivered_s)
+
+    def _hand_on(self, frame: Planned) -> None:
+        self._follow_cable(frame)
+        lost = frame.lost
+        if lost is None:
+            lost = self._deliver(frame)
+        self._note(frame, None if lost else lsl_time(), lost)
 
     def _follow_cable(self, frame: Planned) -> None:
         """Pull and put back the cable as the plan has it; the device that comes back is a new one."""
@@ -343,7 +377,7 @@ class SoftwareD415:
                 (rs.frame_metadata_value.frame_timestamp, transfer_us),
                 (rs.frame_metadata_value.backend_timestamp, int(now_ms - late_ms)),
                 (rs.frame_metadata_value.time_of_arrival, int(now_ms)),
-                (rs.frame_metadata_value.actual_exposure, _EXPOSURE_US[planned.stream]),
+                (rs.frame_metadata_value.actual_exposure, self._exposure_us[planned.stream]),
             ):
                 port.sensor.set_metadata(value, number)
             port.sensor.on_video_frame(frame)

@@ -89,6 +89,7 @@ class PulseServer:
         (folder / "asoundrc").write_text(
             f'pcm.!default {{ type pulse server "{self.address}" device "{SINK}.monitor" }}\n'
         )
+        (folder / "playerrc").write_text(f'pcm.!default {{ type pulse server "{self.address}" device "{SINK}" }}\n')
         command = ["pulseaudio", "--daemonize=no", "-n", "-F", str(folder / "server.pa"), "--use-pid-file=no"]
         command += ["--exit-idle-time=-1", "--disable-shm=yes", "--realtime=no", "--high-priority=no"]
         # No display and no session bus: it must not announce itself to the user's desktop.
@@ -125,6 +126,11 @@ class PulseServer:
             "PULSE_COOKIE": f"{self._folder}/cookie",  # else libpulse makes one in the user's home
             "PULSE_CLIENTCONFIG": f"{self._folder}/client.conf",
         }
+
+    @property
+    def player_environment(self) -> Mapping[str, str]:
+        """As `environment`, for a program whose sound output is to be heard here."""
+        return {**self.environment, "ALSA_CONFIG_PATH": f"{self._folder}/playerrc"}
 
     @contextlib.contextmanager
     def as_default(self) -> Iterator[None]:

@@ -14,10 +14,11 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from labcapture.core.clock import lsl_time
 from labcapture.core.config import Model
@@ -34,6 +35,9 @@ FORMANTS_HZ = ((730, 1090, 2440), (270, 2290, 3010), (300, 870, 2240), (530, 184
 class SimulatedVoice(Model):
     """The ``simulated:`` part of a microphone."""
 
+    hears: Literal["voice", "stage"] = Field(
+        default="voice", description="A made-up voice, or what the stage plays (needs PulseAudio)"
+    )
     seed: int = Field(default=1, ge=0, description="Same seed, same voice")
     click_period_s: float = Field(
         default=0.0, ge=0, le=60, description="A click of one sample every so often; 0 for none"
@@ -41,6 +45,12 @@ class SimulatedVoice(Model):
     prefer_generated: bool = Field(
         default=False, description="True: blocks made in this process even where PulseAudio could play the voice"
     )
+
+    @model_validator(mode="after")
+    def _possible(self) -> SimulatedVoice:
+        if self.hears == "stage" and (self.prefer_generated or self.click_period_s):
+            raise ValueError("'hears: stage' goes with neither prefer_generated nor click_period_s")
+        return self
 
 
 class Voice:
