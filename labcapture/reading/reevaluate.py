@@ -36,7 +36,8 @@ def reevaluate(session: Session, rule: QualityRule) -> Facts:
     for name in dict.fromkeys([*session.trials, *session.verdicts]):  # a trial may have a verdict and no file
         was, why = session.verdicts.get(name, (None, []))
         counts, verdict = _again(session, name, rule, why)
-        verdicts.append(verdict)
+        if not (name in session.trials and session.trials[name].superseded):
+            verdicts.append(verdict)
         trials.append(
             {
                 "id": name,

@@ -19,6 +19,7 @@ from labcapture.core.errors import RecordingError, printable
 from labcapture.reading.session import Session, Trial
 from labcapture.reading.streams import SampleStream, Table, read_attributes
 from labcapture.recording.guard import reading
+from labcapture.recording.tables import SESSION_TABLES
 
 Facts = dict[str, Any]
 
@@ -60,7 +61,7 @@ def _report(session: Session) -> Facts:
         "clocks": [_clock(name, group) for name, group in session.h5["clock"].items() if name != "wall"],
         "trials": trials,
         "rows": {
-            name: len(session.h5[name]) for name in ("markers", "self_report", "answers", "stimulus_flips", "notes")
+            name.removeprefix("/"): len(session.h5[name]) for name in SESSION_TABLES if not name.startswith("/clock")
         },
         "problems": problems,
     }

@@ -184,13 +184,38 @@ class Session:
 
     @cached_property
     def self_report(self) -> Table:
-        """What the participant felt: time, step, trial, question, value, number, reaction_time, by."""
+        """What the participant felt: time, step, trial, question, value, number, reaction_time, since_clip_s, by."""
         return read_table(self.h5["self_report"])
 
     @cached_property
     def answers(self) -> Table:
         """All other answers, with the columns of ``self_report``."""
         return read_table(self.h5["answers"])
+
+    @cached_property
+    def steps(self) -> Table:
+        """What moved the protocol along: time (LSL s), event, step, take, trial, state, detail."""
+        return read_table(self.h5["steps"])
+
+    @cached_property
+    def responses(self) -> Table:
+        """Questions of the interviewer: what was asked, expected and answered, when, and the latency of the voice."""
+        return read_table(self.h5["responses"])
+
+    @cached_property
+    def ledger(self) -> Table:
+        """The participant's account: time (LSL s), mark, step, trial, change, balance."""
+        return read_table(self.h5["ledger"])
+
+    @cached_property
+    def review_flags(self) -> Table:
+        """Pictures that the participant flagged in a review, as intervals of indices and of LSL time."""
+        return read_table(self.h5["review_flags"])
+
+    @cached_property
+    def assignments(self) -> Table:
+        """Variables that got their value in the session: time (LSL s), variable, value, how, by, within."""
+        return read_table(self.h5["assignments"])
 
     @cached_property
     def stimulus_flips(self) -> Table:
@@ -258,6 +283,11 @@ class Trial:
     def stop(self) -> float:
         """LSL time (s) up to which they do."""
         return float(self.attributes["stop"])
+
+    @property
+    def superseded(self) -> bool:
+        """Whether the clip was shown again, and the later trial counts."""
+        return bool(self.attributes.get("superseded", False))
 
     @property
     def annotatable(self) -> bool:

@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,14 @@ class SessionHeader:
         By which the session is judged.
     started_utc
         Wall clock at the start, with a time zone.
+    experimenter
+        Pseudonym.
+    seed, place
+        Of the order of steps: seed, and how many sessions of this protocol came before.
+    variables
+        Of the protocol, as set for this session.
+    resumed_from
+        Folder name of the session that this one goes on with.
     """
 
     participant: str
@@ -64,6 +72,11 @@ class SessionHeader:
     software: Mapping[str, str]
     rule: QualityRule
     started_utc: datetime
+    experimenter: str = ""
+    seed: int = 0
+    place: int = 0
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    resumed_from: str = ""
 
     def identity(self) -> dict[str, Any]:
         """Return the attributes that every file of the session carries."""
@@ -80,6 +93,11 @@ class SessionHeader:
             "autopilot": -1 if self.autopilot is None else self.autopilot,
             "software": dict(self.software),
             "started_utc": self.started_utc.astimezone(UTC).isoformat(),
+            "experimenter": self.experimenter,
+            "seed": self.seed,
+            "place": self.place,
+            "variables": dict(self.variables),
+            "resumed_from": self.resumed_from,
             "NX_class": "NXroot",
         }
 

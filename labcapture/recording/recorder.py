@@ -12,7 +12,6 @@ A failure to write is told by `Recorder.status` and never raised into a device's
 from __future__ import annotations
 
 import errno
-import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -30,6 +29,7 @@ from labcapture.recording.hold import Hold
 from labcapture.recording.ledger import QUEUE_FULL, Data, Ledger, Trial
 from labcapture.recording.pipeline import Item, Pipeline
 from labcapture.recording.reserve import Reserve
+from labcapture.recording.rows import Rows
 from labcapture.recording.scribe import Scribe
 from labcapture.recording.status import RecorderStatus
 from labcapture.recording.summary import summary
@@ -42,7 +42,7 @@ _TICK_S = 0.05
 _PATIENCE_S = 2.0  # for a frame that arrived after a trial's stop, to know that nothing is still on its way
 
 
-class Recorder:
+class Recorder(Rows):
     """Records one session into a folder made by `create_folder`.
 
     Parameters
@@ -231,34 +231,17 @@ class Recorder:
 
     # Tables -----------------------------------------------------------------------------------------------------------
 
-    def marker(self, time: float, label: str, source: str, step: str = "") -> None:
-        """Enter an event at LSL ``time``; ``source``: stage, engine or experimenter."""
-        self._rows("/markers", [(time, label, source, step)])
-
-    def note(self, time: float, text: str) -> None:
-        """Enter a line of the experimenter."""
-        self._rows("/notes", [(time, text)])
-
-    def answer(
-        self,
-        step: str,
-        question: str,
-        value: str | float | None,
-        time: float,
-        reaction_time: float,
-        by: str = "participant",
-        *,
-        trial: str = "",
-        self_report: bool = False,
+    def flag(
+        self, step: str, trial: str, stream: str, first: int, last: int, start: float, stop: float, by: str
     ) -> None:
-        """Enter an answer given at LSL ``time``; ``self_report``: it says what the participant felt in ``trial``."""
-        number = float(value) if isinstance(value, int | float) else math.nan
-        row = (time, step, trial, question, "" if value is None else str(value), number, reaction_time, by)
-        self._rows("/self_report" if self_report else "/answers", [row])
+        """Enter pictures ``first`` to ``last`` of the closed ``trial``, flagged from LSL time ``start`` to ``stop``."""
 
-    def flips(self, step: str, trial: str, rows: Sequence[tuple[int, float, float, bool]]) -> None:
-        """Enter flips of a film: (flip index, LSL time s, film time s, late) each."""
-        self._rows("/stimulus_flips", [(trial, step, *row) for row in rows])
+        def enter() -> None:
+            first_time, last_time = self._scribe.picture_time(trial, stream, first, last)
+            row = (step, trial, first, last, first_time, last_time, start, stop, by)
+            self._scribe.session.rows("/review_flags", [row])
+
+        self._pipeline.put_action(enter)
 
     def _rows(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
         self._pipeline.put_action(partial(self._scribe.session.rows, table, rows))

@@ -21,6 +21,7 @@ from labcapture.recording.journal import ChunkRecord, JournalReader, digest, jso
 from labcapture.recording.schema import MISSING, File, journal_path, trial_path
 from labcapture.recording.schema import SESSION_FILE as SESSION
 from labcapture.recording.superblock import Mended
+from labcapture.recording.tables import SESSION_TABLES
 
 Line = Mapping[str, Any] | ChunkRecord
 Source = Literal["journal", "file", "nothing"]
@@ -162,8 +163,8 @@ class _Teller:
             data = None if kind == "frames" else self._h5[path]["samples"]
             yield {"kind": "group", "path": f"/streams/{name}", "stream": _said(name, group, data)}
             yield from self._guarded(self._rows(f"{group.name if kind == 'frames' else path}/gaps"))
-        for path in ("markers", "self_report", "answers", "stimulus_flips", "notes", "clock/wall"):
-            yield from self._guarded(self._rows(f"/{path}"))
+        for path in SESSION_TABLES:
+            yield from self._guarded(self._rows(path))
         for name in self._h5["clock"]:
             if isinstance(self._h5["clock"][name], h5py.Group) and "device_time" in self._h5["clock"][name]:
                 yield from self._guarded(self._pairs(f"/clock/{name}"))
@@ -269,7 +270,7 @@ def _attributes(thing: Any) -> dict[str, Any]:  # noqa: ANN401 - h5py is untyped
     for key, value in thing.attrs.items():
         if isinstance(value, np.ndarray) and value.dtype.kind == "O":
             values[key] = [str(item) for item in value.tolist()]
-        elif key == "software" and isinstance(value, str):
+        elif key in {"software", "variables"} and isinstance(value, str):
             values[key] = json.loads(value)
         else:
             values[key] = value

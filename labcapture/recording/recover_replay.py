@@ -72,6 +72,11 @@ class Told:
             software=dict(root["software"]),
             rule=QualityRule.model_validate_json(self.rule),
             started_utc=datetime.fromisoformat(root["started_utc"]),
+            experimenter=str(root.get("experimenter", "")),
+            seed=int(root.get("seed", 0)),
+            place=int(root.get("place", 0)),
+            variables=dict(root.get("variables") or {}),
+            resumed_from=str(root.get("resumed_from", "")),
         )
 
     def ended_utc(self, newest: float) -> datetime:

@@ -6,23 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from labcapture.recording.tables import ANSWER, ASSIGNMENTS, FLAGS, LEDGER, RESPONSES, STEPS, Column
+
 FORMAT = "labcapture"
 
 File = Literal["session", "trial"]
 Kind = Literal["group", "array", "table", "text", "attribute", "link"]
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column of a table.
-
-    ``dtype`` is a numpy name, ``utf8[n]`` (UTF-8 text of at most n bytes) or ``utf8`` (UTF-8 text of any length).
-    """
-
-    name: str
-    dtype: str
-    units: str
-    description: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +60,6 @@ _GAPS = (
     Column("start", "float64", "s", "arrival of the last record before the gap"),
     Column("stop", "float64", "s", "arrival of the first record after it; NaN where none came"),
     Column("note", "utf8[240]", "", "how the count was found, what the driver said"),
-)
-_ANSWER = (
-    Column("time", "float64", "s", "when the answer was given"),
-    Column("step", "utf8[64]", "", "step of the protocol"),
-    Column("trial", "utf8[64]", "", "trial that it speaks of; empty if none"),
-    Column("question", "utf8[64]", "", "id of the question"),
-    Column("value", "utf8", "", "the answer as text; empty if there was none"),
-    Column("number", "float64", "", "the answer as a number; NaN if it is none"),
-    Column("reaction_time", "float64", "s", "from the onset of the question"),
-    Column("by", "utf8[16]", "", "participant or autopilot"),
 )
 _LOSSES = (
     Column("trial", "utf8[64]", "", "id of the trial"),
@@ -199,6 +178,11 @@ _IDENTITY = (
     ("autopilot", "int64", "", "seed of the autopilot that answered; -1: a participant did"),
     ("software", "utf8", "", "versions of the software, as JSON"),
     ("started_utc", "utf8", "", "start of the session, ISO 8601"),
+    ("experimenter", "utf8", "", "pseudonym of the experimenter; empty if not given"),
+    ("seed", "int64", "", "from which the order of steps and every draw follow, with the participant's pseudonym"),
+    ("place", "int64", "", "sessions of this protocol that the lab had before: row of a balanced order"),
+    ("variables", "utf8", "", "variables set for this session when it was prepared, as JSON"),
+    ("resumed_from", "utf8", "", "folder of the session that this one goes on with; empty if none"),
 )
 _RECOVERED = (("recovered", "bool", "", "True: the recording broke off, and the file was made anew from its journal"),)
 _TRANSCODED = (
@@ -278,7 +262,16 @@ def _registry() -> tuple[Entry, ...]:
                 ("stop", "float64", "s", "and before here belong to the trial"),
             ),
         ),
-        e(s, "/trials/<trial>@<key>", "attribute", "", "", "", "step, clip, emotion, take, ... of the trial", True),
+        e(
+            s,
+            "/trials/<trial>@<key>",
+            "attribute",
+            "",
+            "",
+            "",
+            "step, clip, emotion, take, ... of the trial; superseded: True where a later take counts",
+            True,
+        ),
         e(s, "/trials/<trial>/<frames>", "link", "", "", "", "external link to /<frames> of trials/<trial>.h5"),
         *(
             e(s, f"/{group}", "group", "", "", "", text, group != "<audio>")
@@ -298,8 +291,13 @@ def _registry() -> tuple[Entry, ...]:
         _table(s, "/<samples>/clock_offsets", _OFFSETS, "measurements of the sender's clock"),
         _table(s, "/<samples>/gaps", _GAPS, "missing samples"),
         _table(s, "/markers", _MARKERS, "events on the one clock"),
-        _table(s, "/self_report", _ANSWER, "what the participant felt"),
-        _table(s, "/answers", _ANSWER, "all other answers"),
+        _table(s, "/self_report", ANSWER, "what the participant felt"),
+        _table(s, "/answers", ANSWER, "all other answers"),
+        _table(s, "/steps", STEPS, "everything that moved the protocol along, in order"),
+        _table(s, "/responses", RESPONSES, "questions that the interviewer asked, and what was answered"),
+        _table(s, "/ledger", LEDGER, "what the experimenter's marks did to the participant's account"),
+        _table(s, "/review_flags", FLAGS, "pictures in which the participant says that a movement meant nothing"),
+        _table(s, "/assignments", ASSIGNMENTS, "groups and conditions: variables that got their value in the session"),
         _table(s, "/stimulus_flips", _FLIPS, "every flip of the participant's screen during a film"),
         _table(s, "/notes", _NOTES, "what the experimenter wrote"),
         e(s, "/clock", "group", "", "", "", "how the clocks relate to LSL time"),

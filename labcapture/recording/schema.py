@@ -18,7 +18,8 @@ import numpy as np
 
 from labcapture.core.chunks import StreamSpec
 from labcapture.core.errors import RecordingError
-from labcapture.recording.registry import FORMAT, REGISTRY, Column, Entry, File, Kind
+from labcapture.recording.registry import FORMAT, REGISTRY, Entry, File, Kind
+from labcapture.recording.tables import Column
 
 __all__ = [
     "FORMAT",

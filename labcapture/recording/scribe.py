@@ -66,6 +66,7 @@ class Scribe:
         self.trials: list[dict[str, Any]] = []
         """What the summary says of each finished trial."""
         self.verdicts: dict[str, TrialVerdict] = {}
+        self._taken: dict[str, dict[str, Array]] = {}  # when the pictures of each finished trial were taken, by stream
 
     # Records ----------------------------------------------------------------------------------------------------------
 
@@ -130,12 +131,18 @@ class Scribe:
             missing, times = self._missing(file, around, gaps)
             taken = {name: (times[name][0], file.times(name)[1]) for name in times}
             counts, judged = assess(self._header.rule, self._account(around, missing, taken))
+            self._taken[around.trial] = {name: taken[name][0] for name in taken}
             file.conclude(around.stop, around.closing, missing, times)  # what was counted stays if this fails
             verdict = TrialVerdict(False, (*against, *judged.reasons)) if against else judged
         finally:
             file.abandon()
             self.enter_trial(around, counts, verdict)
             self.session.end_trial(around.trial, around.stop, around.closing)
+
+    def picture_time(self, trial: str, stream: str, *indices: int) -> tuple[float, ...]:
+        """Return when pictures of a finished trial were taken (LSL s), NaN where there is no such picture."""
+        times = self._taken.get(trial, {}).get(stream, np.empty(0))
+        return tuple(float(times[i]) if 0 <= i < len(times) else math.nan for i in indices)
 
     def _missing(
         self, file: TrialFile, around: Around, known: Mapping[str, list[Gap]] | None
@@ -232,7 +239,13 @@ class Scribe:
 
     def conclude(self, completed: bool, error: str) -> dict[str, Any]:
         """Finish session.h5; return part, verdict and reason."""
-        routing = route(self._header.paradigm, [self.verdicts[t["trial"]] for t in self.trials], completed)
+        again = self.session.superseded
+        for trial in (trial for trial in self.trials if trial["trial"] in again):
+            trial["superseded"] = True
+            if f"/trials/{trial['trial']}" in self.session.file:  # not if it was lost before it had begun
+                self.session.values(f"/trials/{trial['trial']}", {"superseded": True})
+        counted = [self.verdicts[t["trial"]] for t in self.trials if t["trial"] not in again]
+        routing = route(self._header.paradigm, counted, completed)
         self.session.conclude(routing, completed, error)
         return dataclasses.asdict(routing)
 

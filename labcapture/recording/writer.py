@@ -39,8 +39,10 @@ from labcapture.recording.schema import (
     trial_path,
 )
 from labcapture.recording.store import Store, set_values
+from labcapture.recording.tables import SESSION_TABLES, STEPS
 
 Array = NDArray[np.float64]
+_STEP_COLUMNS = tuple(column.name for column in STEPS)
 
 
 def gap_row(gap: Gap) -> tuple[Any, ...]:
@@ -210,6 +212,8 @@ class SessionFile(Store):
         super().__init__(folder, "session", SESSION_FILE, journal_path())
         self.streams = {spec.name: spec for spec in streams}
         self._offsets: list[ClockOffset] = []
+        self.superseded: set[str] = set()
+        """Trials that were taken again."""
         try:
             self._build(header, start_time)
         except BaseException:
@@ -224,7 +228,7 @@ class SessionFile(Store):
         self.text("/protocol/rig", header.rig_text)
         for path in ("/streams", "/trials", "/clock", "/quality"):
             self.group(path)
-        for path in ("/markers", "/self_report", "/answers", "/stimulus_flips", "/notes", "/clock/wall"):
+        for path in SESSION_TABLES:
             self.table(path)
         self.values("/quality", {"rule": header.rule.model_dump_json(), "part": "", "verdict": "", "reason": ""})
         for path in ("/quality/counts", "/quality/windows", "/quality/verdicts"):
@@ -298,6 +302,13 @@ class SessionFile(Store):
         self.extend(f"/clock/{clock}", {"device_time": device_time, "arrival_time": arrival_time})
 
     # Trials -----------------------------------------------------------------------------------------------------------
+
+    def rows(self, path: str, rows: Sequence[tuple[Any, ...]], *, derived: bool = False) -> None:
+        """Add rows to a table; of `/steps`, note which trials were taken again."""
+        super().rows(path, rows, derived=derived)
+        if path == "/steps":
+            told = [dict(zip(_STEP_COLUMNS, row, strict=True)) for row in rows]
+            self.superseded |= {str(row["trial"]) for row in told if row["event"] == "supersede"}
 
     def begin_trial(self, trial: str, start: float, values: Mapping[str, Any], streams: Iterable[str]) -> None:
         """Enter a trial, with links to its pictures of ``streams``."""

@@ -1,0 +1,88 @@
+"""The tables of a session that grow by single rows while it runs: events, answers, what was asked and decided."""
+
+from __future__ import annotations
+
+import json
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+NAN = math.nan
+
+
+class Rows(ABC):
+    """Enters rows by name. All times are LSL s."""
+
+    @abstractmethod
+    def _rows(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Add ``rows`` to ``table``."""
+
+    def marker(self, time: float, label: str, source: str, step: str = "") -> None:
+        """Enter an event at ``time``; ``source``: stage, engine or experimenter."""
+        self._rows("/markers", [(time, label, source, step)])
+
+    def note(self, time: float, text: str) -> None:
+        """Enter a line of the experimenter."""
+        self._rows("/notes", [(time, text)])
+
+    def answer(
+        self,
+        step: str,
+        question: str,
+        value: str | float | Sequence[str] | None,
+        time: float,
+        reaction_time: float,
+        by: str = "participant",
+        *,
+        trial: str = "",
+        since_clip_s: float = NAN,
+        self_report: bool = False,
+    ) -> None:
+        """Enter an answer given at ``time``; ``self_report``: it says what the participant felt in ``trial``."""
+        number = float(value) if isinstance(value, int | float) else NAN
+        text = "" if value is None else str(value)
+        if isinstance(value, list | tuple):
+            text = json.dumps(value, ensure_ascii=False)
+        row = (time, step, trial, question, text, number, reaction_time, since_clip_s, by)
+        self._rows("/self_report" if self_report else "/answers", [row])
+
+    def flips(self, step: str, trial: str, rows: Sequence[tuple[int, float, float, bool]]) -> None:
+        """Enter flips of a film: (flip index, LSL time s, film time s, late) each."""
+        self._rows("/stimulus_flips", [(trial, step, *row) for row in rows])
+
+    def step(self, time: float, event: str, step: str, take: int, trial: str, state: str, detail: str) -> None:
+        """Enter what moved the protocol along; the event ``supersede`` says that ``trial`` was taken again."""
+        self._rows("/steps", [(time, event, step, take, trial, state, detail)])
+
+    def response(
+        self,
+        step: str,
+        *,
+        group: str = "",
+        item: str = "",
+        role: str = "",
+        expected: str = "",
+        answer: str = "",
+        question_start: float = NAN,
+        question_end: float = NAN,
+        answer_time: float = NAN,
+        voice_onset: float = NAN,
+        latency_s: float = NAN,
+        method: str = "",
+        take: int = 1,
+    ) -> None:
+        """Enter a question that the interviewer asked, with what was answered."""
+        asked = (step, group, item, role, expected, answer, question_start, question_end)
+        self._rows("/responses", [(*asked, answer_time, voice_onset, latency_s, method, take)])
+
+    def booking(self, time: float, mark: str, step: str, trial: str, change: float, balance: float) -> None:
+        """Enter what a mark of the experimenter did to the participant's account."""
+        self._rows("/ledger", [(time, mark, step, trial, change, balance)])
+
+    def assignment(
+        self, time: float, variable: str, value: str, how: str, by: str, within: Mapping[str, str] | None = None
+    ) -> None:
+        """Enter the value that a variable got."""
+        told = json.dumps(dict(within or {}), ensure_ascii=False, sort_keys=True)
+        self._rows("/assignments", [(time, variable, value, how, by, told)])

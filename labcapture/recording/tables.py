@@ -1,0 +1,105 @@
+"""Tables of what was asked, answered and decided while a protocol ran, as data for `labcapture.recording.registry`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table.
+
+    ``dtype`` is a numpy name, ``utf8[n]`` (UTF-8 text of at most n bytes) or ``utf8`` (UTF-8 text of any length).
+    """
+
+    name: str
+    dtype: str
+    units: str
+    description: str
+
+
+_STEP = Column("step", "utf8[64]", "", "step of the protocol; empty if none")
+_TRIAL = Column("trial", "utf8[64]", "", "trial that was open; empty if none")
+
+ANSWER = (
+    Column("time", "float64", "s", "when the answer was given"),
+    Column("step", "utf8[64]", "", "step of the protocol"),
+    Column("trial", "utf8[64]", "", "trial that it speaks of; empty if none"),
+    Column("question", "utf8[64]", "", "id of the question"),
+    Column("value", "utf8", "", "the answer as text; empty if there was none"),
+    Column("number", "float64", "", "the answer as a number; NaN if it is none"),
+    Column("reaction_time", "float64", "s", "from the onset of the question"),
+    Column("since_clip_s", "float64", "s", "from the onset of the last clip shown before; NaN if there was none"),
+    Column("by", "utf8[16]", "", "participant, experimenter or autopilot"),
+)
+STEPS = (
+    Column("time", "float64", "s", "when it happened; of an operator's command: when the key was pressed"),
+    Column(
+        "event",
+        "utf8[24]",
+        "",
+        "start, show, done, failed, stopped, skip, skipped, redo, jump, pause, resume, confirm, due, enter, assign, "
+        "book, supersede, abort, lost or finish",
+    ),
+    _STEP,
+    Column("take", "int64", "", "how often the step was shown by then; 0: not yet"),
+    Column("trial", "utf8[64]", "", "trial that was open, or that the event speaks of; empty if none"),
+    Column("state", "utf8[16]", "", "state of the step after it: pending, running, done, failed or skipped"),
+    Column("detail", "utf8", "", "reason, target or value"),
+)
+RESPONSES = (
+    Column("step", "utf8[64]", "", "step of the protocol that asked"),
+    Column("group", "utf8[64]", "", "group of questions that it belongs to"),
+    Column("item", "utf8[64]", "", "what was asked about"),
+    Column("role", "utf8[16]", "", "opening, item, probe, target, attention, buffer or free"),
+    Column("expected", "utf8[8]", "", "answer that the participant was told to give; empty if none"),
+    Column("answer", "utf8", "", "the answer as the experimenter entered it; empty if none was entered"),
+    Column("question_start", "float64", "s", "when the interviewer began to ask; if not marked: when the step began"),
+    Column("question_end", "float64", "s", "when the question was asked to its end; NaN if not marked"),
+    Column("answer_time", "float64", "s", "when the experimenter entered the answer; NaN if none was entered"),
+    Column("voice_onset", "float64", "s", "when a voice began after the question; NaN if none was found"),
+    Column("latency_s", "float64", "s", "voice_onset - question_end; NaN if either is unknown"),
+    Column("method", "utf8", "", "how the voice onset was found, or why it was not"),
+    Column("take", "int64", "", "which showing of the step"),
+)
+LEDGER = (
+    Column("time", "float64", "s", "when the experimenter marked it"),
+    Column("mark", "utf8[100]", "", "label of the marker"),
+    _STEP,
+    _TRIAL,
+    Column("change", "float64", "", "in the currency of the protocol's ledger"),
+    Column("balance", "float64", "", "after it"),
+)
+FLAGS = (
+    Column("step", "utf8[64]", "", "the review"),
+    Column("trial", "utf8[64]", "", "the trial that was reviewed"),
+    Column("first_frame", "int64", "", "index of the first flagged picture in the trial"),
+    Column("last_frame", "int64", "", "index of the last one, which is flagged, too"),
+    Column("first_time", "float64", "s", "when the first one was taken; NaN if the trial has no such picture"),
+    Column("last_time", "float64", "s", "when the last one was taken"),
+    Column("start", "float64", "s", "when the participant began to flag"),
+    Column("stop", "float64", "s", "when the participant ended it"),
+    Column("by", "utf8[16]", "", "participant or autopilot"),
+)
+ASSIGNMENTS = (
+    Column("time", "float64", "s", "when it got its value"),
+    Column("variable", "utf8[32]", "", "variable of the protocol"),
+    Column("value", "utf8", "", "its value"),
+    Column("how", "utf8[16]", "", "balanced, random or entered"),
+    Column("by", "utf8[16]", "", "engine, experimenter, assistant or autopilot"),
+    Column("within", "utf8", "", "variables and values within which it was balanced, as JSON"),
+)
+SESSION_TABLES = (
+    "/markers",
+    "/self_report",
+    "/answers",
+    "/steps",
+    "/responses",
+    "/ledger",
+    "/review_flags",
+    "/assignments",
+    "/stimulus_flips",
+    "/notes",
+    "/clock/wall",
+)
+"""Tables with which a session begins, empty."""
