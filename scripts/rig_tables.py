@@ -22,6 +22,8 @@ END = "<!-- end of tables -->"
 def tables() -> str:
     """Return the tables as Markdown."""
     parts = ["### The file", _table(Rig), "### `stage`", _table(StageSettings)]
+    for path, model in _below(StageSettings, ""):
+        parts += [f"#### stage: `{path}`", _table(model)]
     for kind in kinds():
         config = importlib.import_module(f"labcapture.devices.{kind}").Config
         parts += [f"### `devices`: an entry of kind `{kind}`", _table(config)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, SerializeAsAny, model_validator
 from pydantic.json_schema import JsonSchemaValue
@@ -35,6 +35,13 @@ _Side = Annotated[int, Field(gt=0, le=16384)]
 _Place = Annotated[int, Field(ge=-32768, le=32767)]
 
 
+class Patch(Model):
+    """A square in a corner of the participant's screen that flips with the onset, for a photodiode."""
+
+    corner: Literal["lower_left", "lower_right", "upper_left", "upper_right"] = "lower_left"
+    size_px: int = Field(default=60, ge=8, le=1000, description="Side of the square in pixels")
+
+
 class StageSettings(Model):
     """The participant's screen."""
 
@@ -48,6 +55,9 @@ class StageSettings(Model):
     position: tuple[_Place, _Place] | None = Field(default=None, description="Top left corner of the window in pixels")
     rate_hz: float = Field(
         default=60.0, gt=0, le=500, description="Refresh rate to pace to where there is no vertical blank"
+    )
+    patch: Patch | None = Field(
+        default=None, description="Square for a photodiode: white while a film's first picture is on, black otherwise"
     )
 
 

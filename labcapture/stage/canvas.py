@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 import pyglet  # type: ignore[import-untyped]  # ships no types
-from numpy.typing import NDArray
 from psychopy import visual
 
 from labcapture.core.clock import lsl_time
 from labcapture.core.errors import StageError
 from labcapture.devices.rig import StageSettings
 from labcapture.protocol.texts import in_language
-from labcapture.stage.words import fold
+from labcapture.stage.pictures import PatchSquare, Pictures
+from labcapture.stage.words import fold, height_that_fits
 
 GREY = (-0.35, -0.35, -0.35)  # PsychoPy's colours run from -1 to 1
 INK = (0.85, 0.85, 0.85)
 FAINT = (0.3, 0.3, 0.3)
 LIT = (-0.55, 0.0, 0.5)
+WARM = (0.75, 0.25, -0.5)
 TEXT_HEIGHT = 0.056  # of the window's height
 SMALL = 0.037
 _ASPECT_USED = 0.86  # of the window's width, by texts
@@ -43,6 +44,22 @@ class Flip:
     late: bool
 
 
+class Listener(Protocol):
+    """Who gets keys, written characters and clicks; all times are LSL seconds."""
+
+    def key(self, name: str, time: float) -> None:
+        """Take note of a key that was pressed; with the control key it is ``CTRL+<name>``."""
+
+    def released(self, name: str, time: float) -> None:
+        """Take note of a key that was released."""
+
+    def text(self, characters: str) -> None:
+        """Take note of what was written, as the system's input method composed it; a backspace is a character too."""
+
+    def click(self, x: float, y: float, time: float) -> None:
+        """Take note of a click or touch, in window heights from the centre."""
+
+
 class Canvas:
     """The participant's window.
 
@@ -56,8 +73,11 @@ class Canvas:
     Raises
     ------
     StageError
-        This machine has no font for that language.
+        This machine has no font for that language, or not that many screens.
     """
+
+    lit = False
+    """Whether the photodiode's square, if the rig has one, is white at the next flip."""
 
     def __init__(self, settings: StageSettings, language: str) -> None:
         self.language = language
@@ -65,6 +85,10 @@ class Canvas:
         self._time = 0.0  # of the last flip
         self._beat = 0.0  # when the next one is due, where there is no vertical blank
         self._continuous = False
+        screens = len(pyglet.canvas.get_display().get_screens())
+        if settings.screen >= screens:
+            what = f"screen {settings.screen} is not there; this machine has {screens}, counted from 0"
+            raise StageError(what, "stage.screen", "Connect it, or change 'screen' in the rig file.")
         self._window = visual.Window(
             size=settings.size,
             pos=settings.position,
@@ -81,6 +105,7 @@ class Canvas:
         self._window.winHandle.push_handlers(on_close=lambda: True)  # only the experimenter ends a session
         self.backend = f"pyglet {pyglet.version}, {pyglet.gl.gl_info.get_renderer()}"
         self.size: tuple[int, int] = (int(self._window.size[0]), int(self._window.size[1]))
+        self._patch = PatchSquare(self._window, self.size, settings.patch) if settings.patch else None
         self.font = self._font()
         measured = self._measure_rate()
         self.paced = measured > _FASTEST_HZ
@@ -101,6 +126,8 @@ class Canvas:
         """Show what was drawn, at the next vertical blank or, where there is none, at the next beat of the pacing."""
         if self.paced:
             time.sleep(max(0.0, self._beat - lsl_time()))
+        if self._patch is not None:
+            self._patch.draw(self.lit)
         before = self._time
         self._window.callOnFlip(self._stamp)
         self._window.flip()
@@ -116,10 +143,8 @@ class Canvas:
         """Say that the next flip follows no other, so that it cannot be late."""
         self._continuous = False
 
-    def watch(
-        self, on_key: Callable[[str, float], None], on_click: Callable[[float, float, float], None]
-    ) -> Callable[[], None]:
-        """Hand over keys (name, LSL time) and clicks (x, y in window heights from the centre, LSL time).
+    def watch(self, listener: Listener) -> Callable[[], None]:
+        """Hand over keys, written characters and clicks.
 
         Returns
         -------
@@ -127,17 +152,39 @@ class Canvas:
             Ends it.
         """
 
-        def key(symbol: int, _modifiers: int) -> bool:
-            on_key(str(pyglet.window.key.symbol_string(symbol)), lsl_time())
+        def press(symbol: int, modifiers: int) -> bool:
+            name = str(pyglet.window.key.symbol_string(symbol))
+            held = modifiers & (pyglet.window.key.MOD_CTRL | pyglet.window.key.MOD_COMMAND)
+            listener.key(f"CTRL+{name}" if held else name, lsl_time())
+            return True
+
+        def release(symbol: int, _modifiers: int) -> bool:
+            listener.released(str(pyglet.window.key.symbol_string(symbol)), lsl_time())
+            return True
+
+        def text(characters: str) -> bool:
+            listener.text(characters)
+            return True
+
+        def motion(which: int) -> bool:
+            if which == pyglet.window.key.MOTION_BACKSPACE:
+                listener.text("\b")
             return True
 
         def click(x: int, y: int, _button: int, _modifiers: int) -> bool:
             height = self._window.winHandle.height
-            on_click((x - self._window.winHandle.width / 2) / height, y / height - 0.5, lsl_time())
+            listener.click((x - self._window.winHandle.width / 2) / height, y / height - 0.5, lsl_time())
             return True
 
-        self._window.winHandle.push_handlers(on_key_press=key, on_mouse_press=click)
-        return lambda: self._window.winHandle.remove_handlers(on_key_press=key, on_mouse_press=click)
+        handlers = {
+            "on_key_press": press,
+            "on_key_release": release,
+            "on_text": text,
+            "on_text_motion": motion,
+            "on_mouse_press": click,
+        }
+        self._window.winHandle.push_handlers(**handlers)
+        return lambda: self._window.winHandle.remove_handlers(**handlers)
 
     def show_pointer(self, visible: bool) -> None:
         """Show or hide the mouse pointer."""
@@ -150,10 +197,16 @@ class Canvas:
         height: float = TEXT_HEIGHT,
         color: tuple[float, float, float] = INK,
         wrap: float | None = None,
+        room: float | None = None,
     ) -> visual.TextStim:
-        """Return a text, centred at ``position``, in units of the window's height."""
-        words = text if isinstance(text, str) else in_language(text, self.language)
+        """Return a text, centred at ``position``, in units of the window's height.
+
+        Its letters are made smaller where it would not fit into a height of ``room``.
+        """
+        words = self.words(text)
         width = wrap or self.width * _ASPECT_USED
+        if room is not None:
+            height = height_that_fits(words, width, room, height)
         return visual.TextStim(
             self._window,
             fold(words, width / height),
@@ -162,6 +215,26 @@ class Canvas:
             height=height,
             color=color,
             wrapWidth=width,
+            autoLog=False,
+        )
+
+    def words(self, text: Mapping[str, str] | str) -> str:
+        """Return ``text`` in the participant's language."""
+        return text if isinstance(text, str) else in_language(text, self.language)
+
+    def lines(self, lines: Sequence[str], position: tuple[float, float], height: float) -> visual.TextStim:
+        """Return lines as they are, from the left and the top at ``position``."""
+        return visual.TextStim(
+            self._window,
+            "\n".join(lines),
+            font=self.font,
+            pos=position,
+            height=height,
+            color=INK,
+            wrapWidth=1000,
+            alignText="left",
+            anchorHoriz="left",
+            anchorVert="top",
             autoLog=False,
         )
 
@@ -181,9 +254,9 @@ class Canvas:
         across, down = (visual.Rect(self._window, size=s, fillColor=INK, lineColor=None, autoLog=False) for s in sizes)
         return across, down
 
-    def pictures(self, shown_size: tuple[int, int]) -> Pictures:
-        """Return a place in the middle of the window for pictures, ``shown_size`` in pixels."""
-        return Pictures(self._window, shown_size)
+    def pictures(self, shown_size: tuple[int, int], above_px: int = 0) -> Pictures:
+        """Return a place for pictures, ``shown_size`` in pixels, its centre ``above_px`` above the window's."""
+        return Pictures(self._window, shown_size, above_px)
 
     def close(self) -> None:
         """Close the window."""
@@ -214,53 +287,3 @@ class Canvas:
         if special and not found:
             raise StageError(f"no font for '{self.language}'", "stage", f"Install one, such as {special[0]}.")
         return found
-
-
-class Pictures:
-    """A texture in the middle of the window that takes one picture after the other.
-
-    Parameters
-    ----------
-    window
-        The window.
-    shown_size
-        Width and height on the screen, in pixels.
-    """
-
-    def __init__(self, window: Any, shown_size: tuple[int, int]) -> None:  # noqa: ANN401 - psychopy is untyped
-        self._window, self._shown_size = window, shown_size
-        self._texture: Any = None
-
-    def upload(self, pixels: NDArray[np.uint8]) -> None:
-        """Take ``pixels`` (height, width, 3) RGB."""
-        height, width = pixels.shape[:2]
-        image = pyglet.image.ImageData(width, height, "RGB", pixels.tobytes(), 3 * width)
-        if self._texture is None:
-            self._texture = image.get_texture()
-            if (width, height) == self._shown_size:
-                self._do_not_blend_neighbours()
-        else:
-            self._texture.blit_into(image, 0, 0, 0)
-
-    def draw(self) -> None:
-        """Draw the last picture, if there is one."""
-        if self._texture is not None:
-            width, height = self._shown_size
-            self._window.setScale("pix")
-            # PsychoPy's shapes leave another texture unit or a shader behind, and the picture would be one flat colour.
-            pyglet.gl.glUseProgram(0)
-            pyglet.gl.glActiveTexture(pyglet.gl.GL_TEXTURE0)
-            pyglet.gl.glClientActiveTexture(pyglet.gl.GL_TEXTURE0)
-            pyglet.gl.glColor4f(1, 1, 1, 1)
-            pyglet.gl.glDisable(pyglet.gl.GL_BLEND)  # opaque: halves the work of a software renderer
-            self._texture.blit(-width // 2, height // 2, 0, width, -height)  # its first row is the upper one
-            pyglet.gl.glEnable(pyglet.gl.GL_BLEND)
-            self._window.setScale("norm")
-
-    def _do_not_blend_neighbours(self) -> None:
-        """Show the pixels as they are, where each falls on one of the screen's."""
-        target = self._texture.target
-        pyglet.gl.glBindTexture(target, self._texture.id)
-        for which in (pyglet.gl.GL_TEXTURE_MIN_FILTER, pyglet.gl.GL_TEXTURE_MAG_FILTER):
-            pyglet.gl.glTexParameteri(target, which, pyglet.gl.GL_NEAREST)
-        pyglet.gl.glBindTexture(target, 0)

@@ -71,7 +71,7 @@ def _run(connection: Connection, link: Link) -> None:
                 markers=markers.source_id,
             )
         )
-        Stage(link, canvas, speaker, markers, connection.autopilot).run()
+        Stage(link, canvas, speaker, markers, connection.autopilot, connection.speed).run()
 
 
 def main() -> int:

@@ -16,3 +16,4 @@ class Connection(Model):
     settings: StageSettings
     language: str
     autopilot: int | None
+    speed: float = 1.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -29,37 +29,31 @@ class Picture:
     pixels: NDArray[np.uint8]
 
 
-class Film:
-    """Pictures of a film, decoded by a thread of its own into a bounded queue.
+class Reel:
+    """Pictures with times, decoded by a thread of its own into a bounded queue.
 
     Parameters
     ----------
-    path
-        The film.
-    room
-        Width and height in pixels that it may fill on the screen; larger pictures are scaled down while decoding.
+    where
+        What is decoded, for errors.
+    picture_bytes
+        Size of a decoded picture.
+    pictures
+        Yields them in order; runs in that thread.
+    last_s
+        How long the last picture is on.
 
     Raises
     ------
     StageError
-        It cannot be opened, or holds no picture.
+        There is no picture.
     """
 
-    def __init__(self, path: Path, room: tuple[int, int]) -> None:
-        self.path = path
-        try:
-            with av.open(str(path)) as container:
-                stream = container.streams.video[0]
-                self.rate_hz = float(stream.average_rate or 0)
-                self.declared_frames = int(stream.frames)
-                aspect = Fraction(stream.width, stream.height) * (stream.sample_aspect_ratio or 1)
-        except (OSError, IndexError, ValueError) as error:  # PyAV's own errors are OSErrors and ValueErrors
-            raise StageError(f"not a film that can be shown ({error})", str(path)) from error
-        if self.rate_hz <= 0:
-            raise StageError("the film has no frame rate", str(path))
-        self.shown_size = _fit(aspect, room)
-        self._size = min((stream.width, stream.height), self.shown_size)
-        self._ahead = max(_LEAST_AHEAD, _AHEAD_BYTES // (self._size[0] * self._size[1] * 3))
+    def __init__(
+        self, where: str, picture_bytes: int, pictures: Callable[[], Iterator[Picture]], last_s: float
+    ) -> None:
+        self._where, self._decode, self._last_s = where, pictures, last_s
+        self._ahead = max(_LEAST_AHEAD, _AHEAD_BYTES // picture_bytes)
         self._pictures: deque[Picture] = deque()
         self._changed = threading.Condition()
         self._read = 0  # pictures decoded so far
@@ -96,7 +90,7 @@ class Film:
             while self._pictures and self._pictures[0].time <= time:
                 due = self._pictures.popleft()
             if due is None and self._error is not None and not self._pictures:
-                raise StageError(f"the film is damaged ({self._error})", str(self.path)) from self._error
+                raise StageError(f"the film is damaged ({self._error})", self._where) from self._error
             self._changed.notify_all()
         return due
 
@@ -118,7 +112,7 @@ class Film:
             while len(self._pictures) < self._ahead and not self._whole and self._error is None:
                 self._changed.wait()
             if not self._pictures:
-                raise StageError(f"not a film that can be shown ({self._error or 'no pictures'})", str(self.path))
+                raise StageError(f"not a film that can be shown ({self._error or 'no pictures'})", self._where)
 
     def _decode_ahead(self) -> None:
         try:
@@ -129,7 +123,7 @@ class Film:
                     if self._closed:
                         return
                     self._pictures.append(picture)
-                    self._read, self._end = picture.index + 1, picture.time + 1 / self.rate_hz
+                    self._read, self._end = picture.index + 1, picture.time + self._last_s
                     self._changed.notify_all()
         except Exception as error:  # noqa: BLE001 - carried over to the thread that shows the film
             with self._changed:
@@ -140,7 +134,40 @@ class Film:
                 self._whole = True
                 self._changed.notify_all()
 
-    def _decode(self) -> Iterator[Picture]:
+
+class Film(Reel):
+    """Pictures of a film.
+
+    Parameters
+    ----------
+    path
+        The film.
+    room
+        Width and height in pixels that it may fill on the screen; larger pictures are scaled down while decoding.
+
+    Raises
+    ------
+    StageError
+        It cannot be opened, or holds no picture.
+    """
+
+    def __init__(self, path: Path, room: tuple[int, int]) -> None:
+        self.path = path
+        try:
+            with av.open(str(path)) as container:
+                stream = container.streams.video[0]
+                self.rate_hz = float(stream.average_rate or 0)
+                self.declared_frames = int(stream.frames)
+                aspect = Fraction(stream.width, stream.height) * (stream.sample_aspect_ratio or 1)
+        except (OSError, IndexError, ValueError) as error:  # PyAV's own errors are OSErrors and ValueErrors
+            raise StageError(f"not a film that can be shown ({error})", str(path)) from error
+        if self.rate_hz <= 0:
+            raise StageError("the film has no frame rate", str(path))
+        self.shown_size = fit(aspect, room)
+        self._size = min((stream.width, stream.height), self.shown_size)
+        super().__init__(str(path), self._size[0] * self._size[1] * 3, self._decode_film, 1 / self.rate_hz)
+
+    def _decode_film(self) -> Iterator[Picture]:
         first: float | None = None
         with av.open(str(self.path)) as container:
             stream = container.streams.video[0]
@@ -179,7 +206,7 @@ def _interleaved(block: av.AudioFrame) -> NDArray[np.int16]:
     return block.to_ndarray().astype(np.int16, copy=False).reshape(-1, 2)
 
 
-def _fit(aspect: Fraction, room: tuple[int, int]) -> tuple[int, int]:
+def fit(aspect: Fraction, room: tuple[int, int]) -> tuple[int, int]:
     """Return the largest width and height (pixels) of that aspect within ``room``."""
     width = min(Fraction(room[0]), room[1] * aspect)
     return max(2, round(width)), max(2, round(width / aspect))

@@ -5,27 +5,24 @@ from __future__ import annotations
 import contextlib
 import random
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from labcapture.core.clock import lsl_time
-from labcapture.core.errors import LabcaptureError, StageError
-from labcapture.protocol.model import Step
-from labcapture.protocol.steps import Fixation, Form, Instruction, Movie
+from labcapture.core.errors import LabcaptureError
+from labcapture.protocol.steps import Leaf
 from labcapture.stage.canvas import Canvas
 from labcapture.stage.link import Link
 from labcapture.stage.markers import Markers
-from labcapture.stage.messages import Done, Pause, Quit, Resume, Show, Stop
+from labcapture.stage.messages import Done, GoOn, Pause, Preload, Quit, Resume, Show, Stop
+from labcapture.stage.preload import Shelf
 from labcapture.stage.screens.base import Context, Screen
-from labcapture.stage.screens.fixation import FixationScreen
-from labcapture.stage.screens.form import FormScreen
-from labcapture.stage.screens.instruction import InstructionScreen
-from labcapture.stage.screens.movie import MovieScreen
+from labcapture.stage.screens.factory import make_screen
 from labcapture.stage.sound import Speaker
 
 _IDLE_S = 0.05  # between two flips of the safe screen
-_step: TypeAdapter[Step] = TypeAdapter(Step)
+_step: TypeAdapter[Leaf] = TypeAdapter(Annotated[Leaf, Field(discriminator="kind")])
 
 
 class _Quit(Exception):  # noqa: N818 - no error
@@ -41,16 +38,21 @@ class Stage:
         The line to the engine, the window, and where sound and markers go.
     autopilot
         Seed of the answers given in the participant's place, None for a real participant.
+    speed
+        How many times faster than a participant the autopilot is.
     """
 
-    def __init__(self, link: Link, canvas: Canvas, speaker: Speaker, markers: Markers, autopilot: int | None) -> None:
+    def __init__(
+        self, link: Link, canvas: Canvas, speaker: Speaker, markers: Markers, autopilot: int | None, speed: float = 1.0
+    ) -> None:
         self._link, self._canvas, self._speaker, self._markers = link, canvas, speaker, markers
-        self._autopilot = autopilot
+        self._autopilot, self._speed = autopilot, speed
+        self._shelf = Shelf(canvas.size)
 
     def run(self) -> None:
         """Show the safe screen, and whatever the engine wants to be shown, until it ends."""
         self._canvas.show_pointer(False)
-        with contextlib.suppress(_Quit):
+        with contextlib.closing(self._shelf), contextlib.suppress(_Quit):
             while True:
                 self._canvas.rest()
                 self._canvas.flip()
@@ -58,6 +60,8 @@ class Stage:
                 match self._link.receive(_IDLE_S):
                     case Show() as show:
                         self._perform(show)
+                    case Preload(clip=clip):
+                        self._shelf.preload(Path(clip))
                     case Quit():
                         raise _Quit
                     case _:  # a pause or stop of a step that has just ended
@@ -67,13 +71,13 @@ class Stage:
         step = _step.validate_python(show.step)
         done = Done(step=step.id, take=show.take, outcome="failed")
         try:
-            screen = self._screen(step, show)
+            screen = make_screen(step, show, self._shelf, self._context(step, show))
         except LabcaptureError as error:
             self._link.send(done.model_copy(update={"message": str(error)}))
             return
         outcome: Literal["done", "stopped", "failed"] = "failed"
         message = ""
-        unwatch = self._canvas.watch(screen.key, screen.click)
+        unwatch = self._canvas.watch(screen)
         self._canvas.show_pointer(screen.pointer)
         try:
             outcome = "done" if self._play(screen, step.id) else "stopped"
@@ -82,6 +86,7 @@ class Stage:
         finally:
             unwatch()
             self._canvas.show_pointer(False)
+            self._canvas.lit = False
             off = self._canvas.flip()  # the safe screen
             screen.taken_off(off)
             self._markers.push("step_offset", off.time, step.id)
@@ -91,7 +96,7 @@ class Stage:
     def _play(self, screen: Screen, step: str) -> bool:
         """Run ``screen`` to its end; return False if it was stopped."""
         self._canvas.rest()
-        onset = False
+        onset = is_done = False
         held: float | None = None  # since when
         while True:
             match self._link.receive():
@@ -99,6 +104,10 @@ class Stage:
                     return False
                 case Quit():
                     raise _Quit
+                case GoOn(step=meant):
+                    is_done = is_done or meant == step  # else it was for a step that ended by itself meanwhile
+                case Preload(clip=clip):
+                    self._shelf.preload(Path(clip))
                 case Pause() if held is None:
                     held = lsl_time()
                     screen.hold()
@@ -110,6 +119,8 @@ class Stage:
                     self._markers.push("resume", now, step)
                 case _:
                     pass
+            if is_done and onset:
+                return True
             screen.draw(self._canvas.expected if held is None else held)
             flip = self._canvas.flip()
             self._link.beat(self._canvas.late_flips)
@@ -121,25 +132,15 @@ class Stage:
             elif screen.flipped(flip):
                 return True
 
-    def _screen(self, step: Step, show: Show) -> Screen:
+    def _context(self, step: Leaf, show: Show) -> Context:
         pilot = None
         if self._autopilot is not None:
             pilot = random.Random(f"{self._autopilot} {step.id} {show.take}")  # noqa: S311 - no secret
-        context = Context(
+        return Context(
             canvas=self._canvas,
             speaker=self._speaker,
             mark=lambda label, time: self._markers.push(label, time, step.id),
             send=self._link.send,
             pilot=pilot,
+            speed=self._speed,
         )
-        match step:
-            case Instruction():
-                return InstructionScreen(step, context)
-            case Fixation():
-                return FixationScreen(step, context)
-            case Form():
-                return FormScreen(step, context)
-            case Movie():
-                if show.clip is None:
-                    raise StageError("no film was given", f"step {step.id}")
-                return MovieScreen(step, Path(show.clip), context)

@@ -38,6 +38,8 @@ class StageProcess:
         Language of the texts (``en``, ``zh``).
     autopilot
         Seed of the answers given in the participant's place, None for a real participant.
+    speed
+        How many times faster than a participant the autopilot is; breaks and rests are shorter by it, films are not.
     environment
         What its process gets beside our own environment; read when it is started.
     on_log
@@ -50,11 +52,13 @@ class StageProcess:
         *,
         language: str = "en",
         autopilot: int | None = None,
+        speed: float = 1.0,
         environment: Mapping[str, str] | None = None,
         on_log: Callable[[str], None] = lambda line: None,
     ) -> None:
         self._environment: Mapping[str, str] = {} if environment is None else environment
         self._settings, self._language, self._autopilot, self._on_log = settings, language, autopilot, on_log
+        self._speed = speed
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()  # its guard admits no other client
         self._process: subprocess.Popen[bytes] | None = None
         self._guard: Guard | None = None
@@ -155,6 +159,7 @@ class StageProcess:
             settings=self._settings,
             language=self._language,
             autopilot=self._autopilot,
+            speed=self._speed,
         ).model_dump_json()
         group: dict[str, Any] = {"start_new_session": True}  # Ctrl-C in the engine's terminal must not end it
         if sys.platform == "win32":

@@ -23,9 +23,8 @@ from labcapture.core.clock import lsl_time
 from labcapture.core.errors import StageError
 from labcapture.devices.rig import StageSettings
 from labcapture.protocol.manifest import Clip, Manifest
-from labcapture.protocol.model import Step
 from labcapture.protocol.placeholders import make_placeholders, read_frame_number
-from labcapture.protocol.steps import Fixation, Form, Instruction, Movie, Rating
+from labcapture.protocol.steps import Fixation, Form, Instruction, Leaf, Movie, Rating
 from labcapture.stage.messages import (
     Answer,
     Done,
@@ -71,7 +70,7 @@ def stage() -> Iterator[StageProcess]:
         stage.close()
 
 
-def show(step: Step, clip: Path | None = None) -> Show:
+def show(step: Leaf, clip: Path | None = None) -> Show:
     return Show(step=step.model_dump(mode="json"), clip=None if clip is None else str(clip))
 
 
@@ -271,7 +270,7 @@ def test_hold_and_stop_in_mid_clip(stage: StageProcess, clip: Path) -> None:
 
 
 @pytest.mark.parametrize("before", [CROSS, INSTRUCTION, FORM])
-def test_the_display_shows_the_picture_that_the_flips_tell(stage: StageProcess, clip: Path, before: Step) -> None:
+def test_the_display_shows_the_picture_that_the_flips_tell(stage: StageProcess, clip: Path, before: Leaf) -> None:
     hello = stage.start()
     stage.send(show(before))
     listen(stage, is_over)

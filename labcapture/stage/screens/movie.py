@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 
 from labcapture.protocol.steps import Movie
-from labcapture.stage.canvas import Flip
-from labcapture.stage.film import Film, Picture, read_sound
+from labcapture.stage import words
+from labcapture.stage.canvas import SMALL, Flip
+from labcapture.stage.film import Picture
 from labcapture.stage.messages import Flips
-from labcapture.stage.screens.base import Context, Facts, Screen
+from labcapture.stage.preload import Loaded
+from labcapture.stage.screens.base import GUARD_S, Context, Facts, Screen
 from labcapture.stage.sound import Sound
 
 _RUN_UP_S = 0.1  # of safe screen before the film, so that its sound can be on time
@@ -23,13 +23,18 @@ class MovieScreen(Screen):
 
     The film's clock starts at the flip that shows the first picture (``movie_onset``). From then on each flip shows the
     picture that is due at it; what comes too late is left out, and counted, so that picture and sound stay together.
+    Where the participant starts the clip, the space bar or a click does (``start_pressed``).
     """
 
-    def __init__(self, step: Movie, clip: Path, context: Context) -> None:
+    def __init__(self, step: Movie, loaded: Loaded, context: Context) -> None:
         self._step, self._context, self._canvas = step, context, context.canvas
-        samples = read_sound(clip)
-        self._film = Film(clip, context.canvas.size)
-        self._sound, self._sound_fact = self._open_sound(samples)
+        self._film = loaded.film
+        self._sound, self._sound_fact = self._open_sound(loaded.sound)
+        self._prompt = None
+        self._prompted: float | None = None  # since when
+        if step.start == "participant":
+            self._prompt = context.canvas.text(words.START, (0, 0), SMALL * 1.2)
+        self._pilot_s = context.reading()
         self._place = context.canvas.pictures(self._film.shown_size)
         self._planned: float | None = None  # LSL time of the onset
         self._planned_onset = 0.0
@@ -43,6 +48,9 @@ class MovieScreen(Screen):
 
     def draw(self, expected: float) -> None:
         """Draw the picture that is due at the expected flip."""
+        if self._prompt is not None:
+            self._prompt.draw()
+            return
         if self._holding:
             self._place.draw()
             return
@@ -60,6 +68,7 @@ class MovieScreen(Screen):
         self._over = self._film.is_over(film_time)
         if self._over:
             return
+        self._canvas.lit = self._start is None or (due is None and self._canvas.lit)  # while the first picture is on
         if due is not None:
             self._place.upload(due.pixels)
             self._pictures += 1
@@ -70,6 +79,9 @@ class MovieScreen(Screen):
 
     def flipped(self, flip: Flip) -> bool:
         """Log the flip, mark the onset at the first picture and the offset after the last."""
+        if self._prompt is not None:
+            self._await_start(flip)
+            return False
         if self._shown is None:
             return False
         if self._start is None:
@@ -102,6 +114,15 @@ class MovieScreen(Screen):
         if self._start is not None:
             self._start += seconds
 
+    def key(self, name: str, time: float) -> None:
+        """Start with the space bar, where that is the participant's."""
+        if name == "SPACE":
+            self._begin(time)
+
+    def click(self, x: float, y: float, time: float) -> None:
+        """Start with a click or touch, where that is the participant's."""
+        self._begin(time)
+
     def taken_off(self, flip: Flip) -> None:
         """Mark the offset of a film that did not run to its end."""
         if self._start is not None and self._offset == 0.0:
@@ -130,6 +151,17 @@ class MovieScreen(Screen):
             facts["sound_underflows"] = self._sound.underflows
             facts["sound_jumps"] = self._sound.jumps
         return facts
+
+    def _await_start(self, flip: Flip) -> None:
+        if self._prompted is None:
+            self._prompted = flip.time
+        elif self._pilot_s is not None and flip.time > self._prompted + max(self._pilot_s, 2 * GUARD_S):
+            self._begin(flip.time)
+
+    def _begin(self, time: float) -> None:
+        if self._prompt is not None and self._prompted is not None and time > self._prompted + GUARD_S:
+            self._prompt = None
+            self._context.mark("start_pressed", time)
 
     def _open_sound(self, samples: NDArray[np.int16] | None) -> tuple[Sound | None, str]:
         if samples is None:
