@@ -13,7 +13,9 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from labcapture.core.config import Model
 from labcapture.protocol.texts import Text
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+Placeholder = Annotated[str, Field(pattern=r"^\{[a-z][a-z0-9_]{0,63}\}$")]
+"""Stands for a value of the loop around the step: ``"{expected}"``."""
 Seconds = Annotated[float, Field(gt=0, le=7200)]
 Leave = Literal["participant", "experimenter"]
 
@@ -93,8 +95,10 @@ class Question(_Step):
     image: str | None = Field(default=None, description="Picture of the manifest that is on meanwhile")
     group: str = Field(default="", max_length=64)
     item: str = Field(default="", max_length=64, description="What is asked about, in one word")
-    role: Literal["opening", "item", "probe", "target", "attention", "buffer", "free"] = "item"
-    expected: Literal["yes", "no", ""] = Field(default="", description="Answer that the participant was told to give")
+    role: Literal["opening", "item", "probe", "target", "attention", "buffer", "free"] | Placeholder = "item"
+    expected: Literal["yes", "no", ""] | Placeholder = Field(
+        default="", description="Answer that the participant was told to give"
+    )
     answers: tuple[str, ...] = Field(
         default=("yes", "no", "other"), description="Keys of the experimenter; empty: a written or a spoken answer"
     )
