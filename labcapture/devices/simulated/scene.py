@@ -12,7 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
+from labcapture.core.config import Model
 from labcapture.devices.simulated.d415 import BASELINE_MM, DEPTH_UNITS, DISPARITY_LEVELS, Optics
 
 Floats = NDArray[np.float32]
@@ -25,25 +27,64 @@ _HEAD_MM, _NOSE_MM = (76.0, 108.0, 96.0), (15.0, 30.0, 26.0)
 _NOSE_OUT_MM = 12.0  # how far the tip of the nose stands out of the head
 
 
+class SimulatedHead(Model):
+    """How the simulated person holds the head. Turned about its centre; angles as the camera sees them."""
+
+    size: float = Field(default=1.0, ge=0.7, le=1.4, description="Size of the head, 1 for that of an adult")
+    x_mm: float = Field(default=0.0, ge=-300, le=300, description="Place to the right in the picture (mm)")
+    y_mm: float = Field(default=0.0, ge=-200, le=200, description="Place further down in the picture (mm)")
+    roll_deg: float = Field(default=0.0, ge=-45, le=45, description="Tilted to the right in the picture")
+    pitch_deg: float = Field(default=0.0, ge=-45, le=45, description="Chin raised")
+    yaw_deg: float = Field(default=0.0, ge=-90, le=90, description="Turned to the left in the picture")
+    holes: float = Field(default=0.0, ge=0, le=0.9, description="Share of the face without depth")
+    light: float = Field(default=1.0, ge=0.02, le=4, description="Brightness of the scene")
+
+    def rotation(self) -> NDArray[np.float64]:
+        """Return (3, 3), from the head's axes to those of the picture."""
+        (sr, sp, sy), (cr, cp, cy) = (
+            f(np.radians([self.roll_deg, self.pitch_deg, self.yaw_deg])) for f in (np.sin, np.cos)
+        )
+        roll = np.array([[cr, -sr, 0], [sr, cr, 0], [0, 0, 1]])
+        pitch = np.array([[1, 0, 0], [0, cp, sp], [0, -sp, cp]])
+        yaw = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+        turned: NDArray[np.float64] = roll @ yaw @ pitch
+        return turned
+
+
 @dataclass(frozen=True)
 class _Body:
-    """An ellipsoid: centre and half axes in mm."""
+    """An ellipsoid: centre, half axes and rotation; ``origin`` is its centre in the head's own axes. Lengths in mm."""
 
-    centre: tuple[float, float, float]
+    centre: NDArray[np.float64]
     axes: tuple[float, float, float]
+    rotation: NDArray[np.float64]
+    origin: NDArray[np.float64]
+
+    @property
+    def nearest_mm(self) -> float:
+        """Least z of its surface."""
+        return float(self.centre[2] - np.linalg.norm(self.rotation[2] * self.axes))
 
 
 _CURTAIN, _HEAD, _NOSE, _NECK, _CHEST = range(5)
 
 
-def _bodies(distance_mm: float) -> tuple[_Body, ...]:
-    """Return head, nose, neck and chest of a person whose nose is ``distance_mm`` away."""
-    head_z = distance_mm + _NOSE_OUT_MM + _HEAD_MM[2]
+def _bodies(distance_mm: float, pose: SimulatedHead) -> tuple[_Body, ...]:
+    """Return head, nose, neck and chest of a person whose nose is ``distance_mm`` away when the head is upright."""
+    size, turned, straight = pose.size, pose.rotation(), np.eye(3)
+    head_z = distance_mm + size * (_NOSE_OUT_MM + _HEAD_MM[2])
+    middle = np.array([pose.x_mm, pose.y_mm, head_z])
+    tip = np.array([0.0, 12.0, _NOSE_MM[2] - _NOSE_OUT_MM - _HEAD_MM[2]]) * size
+    nothing = np.zeros(3)
+
+    def scaled(axes: tuple[float, float, float]) -> tuple[float, float, float]:
+        return axes[0] * size, axes[1] * size, axes[2] * size
+
     return (
-        _Body((0.0, 0.0, head_z), _HEAD_MM),
-        _Body((0.0, 12.0, distance_mm + _NOSE_MM[2]), _NOSE_MM),
-        _Body((0.0, 130.0, head_z + 25.0), (56.0, 90.0, 56.0)),
-        _Body((0.0, 330.0, head_z + 45.0), (225.0, 190.0, 120.0)),
+        _Body(middle, scaled(_HEAD_MM), turned, nothing),
+        _Body(middle + turned @ tip, scaled(_NOSE_MM), turned, tip),
+        _Body(middle + np.array([0.0, 130.0, 25.0]), (56.0, 90.0, 56.0), straight, nothing),
+        _Body(middle + np.array([0.0, 330.0, 45.0]), (225.0, 190.0, 120.0), straight, nothing),
     )
 
 
@@ -58,7 +99,7 @@ class _View:
     facing: Floats
 
 
-def _look(optics: Optics, distance_mm: float) -> _View:
+def _look(optics: Optics, distance_mm: float, pose: SimulatedHead) -> _View:
     """Cast one ray per pixel."""
     cx, cy = optics.centre_px
     u = ((np.arange(optics.width, dtype=np.float32) - cx) / optics.focal_px)[None, :]
@@ -67,23 +108,31 @@ def _look(optics: Optics, distance_mm: float) -> _View:
     folds = 18 * np.sin((u * CURTAIN_MM + optics.x_mm) / 38) + 6 * np.sin((u * CURTAIN_MM + optics.x_mm) / 11)
     z = np.broadcast_to(CURTAIN_MM + folds, shape).astype(np.float32)
     body = np.zeros(shape, np.uint8)
+    x, y = (u * z + optics.x_mm).astype(np.float32), (v * z).astype(np.float32)
     facing = np.broadcast_to(0.75 + 0.25 * np.cos((u * CURTAIN_MM + optics.x_mm) / 38), shape).astype(np.float32)
-    for number, it in enumerate(_bodies(distance_mm), start=1):
-        (ax, ay, az), (px, py, pz) = it.axes, it.centre
-        px -= optics.x_mm
-        # The ray (u z, v z, z) meets the ellipsoid where a z^2 - 2 b z + c = 0.
-        a = (u / ax) ** 2 + (v / ay) ** 2 + 1 / az**2
-        b = u * px / ax**2 + v * py / ay**2 + pz / az**2
-        c = (px / ax) ** 2 + (py / ay) ** 2 + (pz / az) ** 2 - 1
+    for number, it in enumerate(_bodies(distance_mm, pose), start=1):
+        turn = it.rotation.T.astype(np.float32)  # from the picture's axes to the body's
+        ray = [r[0] * u + r[1] * v + r[2] for r in turn]
+        place = (turn @ (it.centre - (optics.x_mm, 0, 0))).astype(np.float32)
+        # The point (ray z) of the ray meets the ellipsoid where a z^2 - 2 b z + c = 0.
+        a = sum((r / axis) ** 2 for r, axis in zip(ray, it.axes, strict=True))
+        b = sum(r * p / axis**2 for r, p, axis in zip(ray, place, it.axes, strict=True))
+        c = sum((p / axis) ** 2 for p, axis in zip(place, it.axes, strict=True)) - 1
         root = b * b - a * c
         hit = (b - np.sqrt(np.maximum(root, 0))) / a
         nearer = (root > 0) & (hit > 0) & (hit < z)
         z[nearer] = hit[nearer]
         body[nearer] = number
-        normal = np.stack([(u * hit - px) / ax**2, (v * hit - py) / ay**2, (hit - pz) / az**2])
+        local = [r * hit - p for r, p in zip(ray, place, strict=True)]
+        normal = np.stack([part / axis**2 for part, axis in zip(local, it.axes, strict=True)])
         normal /= np.linalg.norm(normal, axis=0)
-        facing[nearer] = np.clip(-normal[2], 0, 1)[nearer]
-    return _View(z, body, (u * z + optics.x_mm).astype(np.float32), (v * z).astype(np.float32), facing)
+        facing[nearer] = np.clip(-np.tensordot(it.rotation[2].astype(np.float32), normal, 1), 0, 1)[nearer]
+        if number in {_HEAD, _NOSE}:  # features are painted in the axes of an upright head of size 1
+            x[nearer] = ((local[0] + it.origin[0]) / pose.size)[nearer]
+            y[nearer] = ((local[1] + it.origin[1]) / pose.size)[nearer]
+        else:
+            x[nearer], y[nearer] = (u * z + optics.x_mm)[nearer], (v * z)[nearer]
+    return _View(z, body, x, y, facing)
 
 
 class Scene:
@@ -97,15 +146,27 @@ class Scene:
         From the left imager to the tip of the nose.
     seed
         Of texture and noise.
+    head
+        How the person holds the head.
     """
 
-    def __init__(self, color: Optics, depth: Optics, distance_mm: float, seed: int = 0) -> None:
+    def __init__(
+        self, color: Optics, depth: Optics, distance_mm: float, seed: int = 0, head: SimulatedHead | None = None
+    ) -> None:
+        head = head or SimulatedHead()
+        self.nearest_mm = min(body.nearest_mm for body in _bodies(distance_mm, head)[:2])
+        """Distance (mm) of the nearest point of head and nose: ``distance_mm`` for an upright head."""
         self._rng = np.random.default_rng(seed)
         self._depth = depth
-        self._color = _paint(_look(color, distance_mm), np.random.default_rng([seed, 1]))
-        view = _look(depth, distance_mm)
+        self._color: Floats = np.minimum(
+            _paint(_look(color, distance_mm, head), np.random.default_rng([seed, 1])) * head.light, 255
+        )
+        view = _look(depth, distance_mm, head)
         self._disparity = (depth.focal_px * BASELINE_MM / view.z).astype(np.float32)
         self._seen = _matched(self._disparity) & ~(_is_hair(view) & (_texture(view.z.shape, 9, self._rng) > -0.4))
+        if head.holes:
+            blobs = _texture(view.z.shape, 5, np.random.default_rng([seed, 2]))
+            self._seen &= (view.body == _CURTAIN) | (blobs > np.quantile(blobs, head.holes))
 
     def color(self) -> NDArray[np.uint8]:
         """Return (height, width, 3) uint8 RGB."""
