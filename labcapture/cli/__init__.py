@@ -190,19 +190,85 @@ def schema(as_json: Json = False) -> None:
         Console().print(render_schema())
 
 
+ManifestPath = Annotated[Path, typer.Option(help="Stimuli manifest.")]
+FilmFolder = Annotated[Path | None, typer.Option(help="Folder of the films; 'stimuli' beside the manifest if absent.")]
+ShownBy = Annotated[Path | None, typer.Option(help="Only what this protocol shows.")]
+Clips = Annotated[list[str] | None, typer.Option(help="Only this clip (may be repeated).")]
+_MANIFEST = Path("stimuli_manifest.yaml")
+
+
 @stimuli.command()
 def placeholders(
-    manifest: Annotated[Path, typer.Option(help="Stimuli manifest.")] = Path("stimuli_manifest.yaml"),
-    out: Annotated[
-        Path | None, typer.Option(help="Folder for the films; 'stimuli' beside the manifest if absent.")
-    ] = None,
-    protocol: Annotated[Path | None, typer.Option(help="Only the clips that this protocol shows.")] = None,
-    clip: Annotated[list[str] | None, typer.Option(help="Only this clip (may be repeated).")] = None,
+    manifest: ManifestPath = _MANIFEST,
+    out: FilmFolder = None,
+    protocol: ShownBy = None,
+    clip: Clips = None,
+    seconds: Annotated[float | None, typer.Option(help="Cut longer films to this length.")] = None,
     as_json: Json = False,
 ) -> None:
     """Make films of the right length with counted frames, an emotion label and a tone. Nothing is overwritten."""
     from labcapture.cli.stimuli import make_films
 
-    made = make_films(manifest, out or manifest.parent / "stimuli", protocol, clip, terminal)
+    made = make_films(manifest, out or manifest.parent / "stimuli", protocol, clip, seconds, terminal)
     if as_json:
         _print_json(made)
+
+
+@stimuli.command("check")
+def check_stimuli(
+    manifest: ManifestPath = _MANIFEST,
+    stimuli: FilmFolder = None,
+    protocol: ShownBy = None,
+    clip: Clips = None,
+    rehearsal: Annotated[bool, typer.Option("--rehearsal", help="Placeholders will do.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Play each film to its end and hold it against the manifest; exit 0 only if all are well."""
+    from labcapture.cli.stimuli import check
+
+    result = check(manifest, stimuli or manifest.parent / "stimuli", protocol, clip, rehearsal, terminal)
+    if as_json:
+        _print_json(result)
+    raise typer.Exit(0 if result["well"] else 1)
+
+
+@stimuli.command("select")
+def select_stimuli(
+    manifest: ManifestPath = _MANIFEST,
+    protocol: ShownBy = None,
+    clip: Clips = None,
+    share: Annotated[float, typer.Option(help="Least share of the raters that chose the word.")] = 0.7,
+    mean: Annotated[float, typer.Option(help="The mean intensity must be above this.")] = 3.5,
+    scale: Annotated[tuple[float, float], typer.Option(help="Scale that --mean is meant on.")] = (0, 6),
+    margin: Annotated[float, typer.Option(help="Least lead over the second word's share.")] = 0.0,
+    raters: Annotated[int, typer.Option(help="Least number of raters.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Tell which clips their ratings fit to elicit an emotion, and why; exit 0 if there is one."""
+    from labcapture.cli.stimuli import choose
+    from labcapture.protocol.selection import Rule
+
+    answer, table = choose(manifest, protocol, clip, Rule(share, mean, scale, margin, raters))
+    if as_json:
+        _print_json(answer)
+    else:
+        Console().print(table)
+    raise typer.Exit(0 if answer["selected"] else 1)
+
+
+@stimuli.command("hash")
+def hash_stimuli(
+    manifest: ManifestPath = _MANIFEST,
+    stimuli: FilmFolder = None,
+    protocol: ShownBy = None,
+    clip: Clips = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Take another film than the manifest's.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write SHA-256 and length of each film into the manifest; exit 0 if all are known then."""
+    from labcapture.cli.stimuli import write_hashes
+
+    result = write_hashes(manifest, stimuli or manifest.parent / "stimuli", protocol, clip, replace, terminal)
+    if as_json:
+        _print_json(result)
+    raise typer.Exit(0 if result["well"] else 1)

@@ -16,7 +16,7 @@ NAME = "stimuli_manifest.yaml"
 Emotion = Literal[
     "amusement", "anger", "contempt", "disgust", "fear", "happiness", "sadness", "surprise", "neutral", "none"
 ]
-"""What a clip is meant to elicit; ``none`` where its raters agreed on no word."""
+"""What a clip is meant to elicit; ``none`` where its raters agreed on no word, or nobody has named one."""
 
 
 class Rating(Model):
@@ -36,17 +36,22 @@ class Rating(Model):
 
 
 class Clip(Model):
-    """One clip."""
+    """One clip, or one picture."""
 
     id: str = Field(pattern=r"^[a-z][a-z0-9_]{0,31}$")
+    kind: Literal["movie", "image"] = "movie"
     title: str = ""
-    file: str = Field(description="Path of the film below the stimuli folder, with forward slashes")
+    file: str = Field(description="Path of the film or picture below the stimuli folder, with forward slashes")
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
-    duration_s: float = Field(gt=0, le=7200)
+    duration_s: float = Field(default=0, ge=0, le=7200, description="Of a film; a picture has none")
     duration_is_placeholder: bool = Field(
         default=False, description="True while the length is invented and not that of a film"
     )
-    emotion: Emotion
+    layout: Literal["flat", "side_by_side"] = Field(
+        default="flat",
+        description="side_by_side: the left eye's view in the left half of each frame, the right eye's in the right",
+    )
+    emotion: Emotion = "none"
     ratings: tuple[Rating, ...] = Field(default=(), description="The clip's own emotion first")
     source: str = ""
     licence: str = ""
@@ -58,6 +63,16 @@ class Clip(Model):
         if not path.name or path.is_absolute() or ".." in path.parts or "\\" in value or ":" in value:
             raise ValueError("must be a path below the stimuli folder, with forward slashes")
         return value
+
+    @model_validator(mode="after")
+    def _complete(self) -> Clip:
+        if self.kind == "movie" and self.duration_s == 0:
+            raise ValueError(f"film '{self.id}' has no duration_s; write its length in seconds")
+        if self.kind == "movie" and "emotion" not in self.model_fields_set:
+            raise ValueError(f"film '{self.id}' has no emotion; write 'none' where it is meant to elicit none")
+        if self.kind == "image" and self.duration_s > 0:
+            raise ValueError(f"'{self.id}' is a picture and has no duration_s; the protocol says how long it is shown")
+        return self
 
 
 class Manifest(Model):

@@ -1,12 +1,16 @@
-"""Films to rehearse with: counted frames, an emotion label, a tone; made on the spot from the manifest alone.
+"""Films and pictures to rehearse with: counted frames, an emotion label, a tone; made from the manifest alone.
 
 The frame number stands in large digits in the middle and, for machines, in a row of black and white cells along the
-lower edge (most significant bit left): `read_frame_number` reads it back from a decoded or a filmed picture.
+lower edge (most significant bit left): `read_frame_number` reads it back from a decoded or a filmed picture. A film for
+two eyes has both views side by side, each with its own row of cells.
 """
 
 from __future__ import annotations
 
 import os
+import struct
+import textwrap
+import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labcapture.core.errors import BadInput
+from labcapture.protocol.films import PLACEHOLDER_MARK
 from labcapture.protocol.manifest import Clip, Manifest
 
 RATE_HZ = 30
@@ -31,6 +36,8 @@ _TONE_LEVEL = 0.25  # of full scale
 _RAMP_S = 0.005  # no clicks
 _BACKGROUND = (64, 64, 64)
 _BAR = Fraction(1, 12)  # height of the row of cells, of the picture's height
+_DISPARITY_PX = 8  # by which the words stand nearer than the screen in a film for two eyes
+_PNG_HEAD = 8 + 25  # signature and first chunk
 
 Progress = Callable[[Clip, int, int], None]
 """Called with the clip, the frames made so far and all its frames."""
@@ -38,7 +45,10 @@ Progress = Callable[[Clip, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Placeholder:
-    """A film of the stimuli folder; ``made`` is False where one lay there already, which is left as it is."""
+    """A film of the stimuli folder; ``made`` is False where one lay there already, which is left as it is.
+
+    A picture counts as one frame.
+    """
 
     clip: str
     path: Path
@@ -47,7 +57,11 @@ class Placeholder:
 
 
 def make_placeholders(
-    manifest: Manifest, folder: Path, ids: Iterable[str] | None = None, progress: Progress | None = None
+    manifest: Manifest,
+    folder: Path,
+    ids: Iterable[str] | None = None,
+    progress: Progress | None = None,
+    longest_s: float | None = None,
 ) -> list[Placeholder]:
     """Make a film for each clip that has none in ``folder``; an existing film is never touched.
 
@@ -61,17 +75,22 @@ def make_placeholders(
         The clips wanted; all of the manifest if None.
     progress
         Told of every second of film.
+    longest_s
+        Cuts longer films to this length (s), for a rehearsal in minutes.
 
     Raises
     ------
     BadInput
         A clip is not in the manifest, or the folder cannot be written.
     """
+    if longest_s is not None and not longest_s >= 1 / RATE_HZ:
+        raise BadInput(f"a film of {longest_s:g} s has no picture", "--seconds", "Write at least 0.1.")
     clips = manifest.clips if ids is None else [manifest.clip(clip_id) for clip_id in ids]
     films: list[Placeholder] = []
     for clip in clips:
         path = folder / clip.file
-        frames = round(clip.duration_s * RATE_HZ)
+        seconds = clip.duration_s if longest_s is None else min(clip.duration_s, longest_s)
+        frames = 1 if clip.kind == "image" else max(1, round(seconds * RATE_HZ))
         exists = path.exists()
         if not exists:
             try:
@@ -97,7 +116,10 @@ def read_frame_number(picture: NDArray[np.uint8]) -> int:
 def _make(clip: Clip, path: Path, frames: int, progress: Progress | None) -> None:
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")  # a film under its final name is a whole one
     try:
-        _encode(clip, draft, frames, progress)
+        if clip.kind == "image":
+            draft.write_bytes(_png(_still(clip)))
+        else:
+            _encode(clip, draft, frames, progress)
         _move_without_overwriting(draft, path)
     finally:
         draft.unlink(missing_ok=True)
@@ -115,14 +137,16 @@ def _move_without_overwriting(draft: Path, path: Path) -> None:
 
 def _encode(clip: Clip, path: Path, frames: int, progress: Progress | None) -> None:
     with av.open(str(path), "w", format="mp4") as container:
+        container.metadata["comment"] = PLACEHOLDER_MARK
         video = container.add_stream("libx264", rate=RATE_HZ, options={"preset": "ultrafast", "crf": "18"})
         video.width, video.height = SIZE
         video.pix_fmt = "yuv420p"
         video.gop_size = RATE_HZ  # a second, so that seeking is quick
         sound = container.add_stream("aac", rate=SOUND_RATE_HZ, layout="mono")
-        ground = _ground(clip)
+        grounds = [_ground(clip, shift) for shift in _shifts(clip)]
         for number in range(frames):
-            picture = av.VideoFrame.from_ndarray(_picture(ground, number, frames), format="rgb24")
+            views = [_picture(ground, number, frames) for ground in grounds]
+            picture = av.VideoFrame.from_ndarray(np.hstack(views), format="rgb24")
             picture.pts, picture.time_base = number, Fraction(1, RATE_HZ)
             container.mux(video.encode(picture))
             if (number + 1) % RATE_HZ == 0 or number + 1 == frames:
@@ -145,14 +169,41 @@ def _tone(second: int, length_s: float) -> av.AudioFrame:
     return frame
 
 
-def _ground(clip: Clip) -> NDArray[np.uint8]:
-    """Return what all pictures of a film share, (height, width, 3) RGB."""
+def _shifts(clip: Clip) -> tuple[int, ...]:
+    """Return by how many pixels the words stand to the right, for each view from left to right."""
+    return (_DISPARITY_PX // 2, -_DISPARITY_PX // 2) if clip.layout == "side_by_side" else (0,)
+
+
+def _ground(clip: Clip, shift: int = 0) -> NDArray[np.uint8]:
+    """Return what all pictures of a film share, (height, width, 3) RGB; views side by side share the width."""
     width, height = SIZE
-    ground = np.full((height, width, 3), _BACKGROUND, np.uint8)
-    _write(ground, "PLACEHOLDER", height * 14 // 100, 1.4)
-    _write(ground, clip.emotion, height * 26 // 100, 2.4)
-    _write(ground, clip.id, height * 84 // 100, 1.2)
+    ground = np.full((height, width // len(_shifts(clip)), 3), _BACKGROUND, np.uint8)
+    _write(ground, "PLACEHOLDER", height * 14 // 100, 1.4, shift)
+    _write(ground, clip.emotion, height * 26 // 100, 2.4, shift)
+    _write(ground, clip.id, height * 84 // 100, 1.2, shift)
     return ground
+
+
+def _still(clip: Clip) -> NDArray[np.uint8]:
+    """Return a picture that names itself, (height, width, 3) RGB."""
+    width, height = SIZE
+    still = np.full((height, width, 3), _BACKGROUND, np.uint8)
+    _write(still, "PLACEHOLDER", height * 14 // 100, 1.4)
+    lines = textwrap.wrap(clip.title or clip.id, 28)
+    for row, line in enumerate(lines):
+        _write(still, line, height * 50 // 100 + (2 * row - len(lines) + 2) * 36, 2.0)
+    _write(still, clip.id, height * 84 // 100, 1.2)
+    return still
+
+
+def _png(pixels: NDArray[np.uint8]) -> bytes:
+    """Return RGB ``pixels`` as PNG, with the mark of a placeholder as its first text chunk."""
+    done, encoded = cv2.imencode(".png", pixels[..., ::-1])
+    if not done:
+        raise OSError("the PNG encoder failed")
+    data, body = encoded.tobytes(), b"tEXtComment\x00" + PLACEHOLDER_MARK.encode()
+    chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    return data[:_PNG_HEAD] + chunk + data[_PNG_HEAD:]
 
 
 def _picture(ground: NDArray[np.uint8], number: int, frames: int) -> NDArray[np.uint8]:
@@ -166,9 +217,9 @@ def _picture(ground: NDArray[np.uint8], number: int, frames: int) -> NDArray[np.
     return picture
 
 
-def _write(picture: NDArray[np.uint8], text: str, baseline: int, scale: float) -> None:
-    """Write ``text`` centred, for a picture 720 rows high."""
+def _write(picture: NDArray[np.uint8], text: str, baseline: int, scale: float, shift: int = 0) -> None:
+    """Write ``text`` centred, ``shift`` pixels to the right, for a picture 720 rows high."""
     font, thick = cv2.FONT_HERSHEY_SIMPLEX, max(2, round(2 * scale))
     (width, _), _ = cv2.getTextSize(text, font, scale, thick)
-    origin: Any = ((picture.shape[1] - width) // 2, baseline)
+    origin: Any = ((picture.shape[1] - width) // 2 + shift, baseline)
     cv2.putText(picture, text, origin, font, scale, (235, 235, 235), thick, cv2.LINE_AA)

@@ -55,6 +55,31 @@ def test_casme_ratings_are_as_published(shipped: Manifest) -> None:
     ]
 
 
+def test_pictures_and_perception_slots_are_there(shipped: Manifest) -> None:
+    """Nine groups of questions; 30 samples and 3 to practise, each flat and for two eyes (Li et al. 2022)."""
+    assert sum(clip.kind == "image" for clip in shipped.clips) == 9
+    for view, layout in (("flat", "flat"), ("stereo", "side_by_side")):
+        slots = [clip for clip in shipped.clips if clip.id.startswith(f"perception_{view}_")]
+        assert len(slots) == 33
+        assert sum("practice" in clip.id for clip in slots) == 3
+        assert {clip.layout for clip in slots} == {layout}
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("{id: a, file: a.mp4, emotion: fear}", "film 'a' has no duration_s"),
+        ("{id: a, file: a.mp4, duration_s: 1}", "film 'a' has no emotion"),
+        ("{id: a, kind: image, file: a.png, duration_s: 1}", "'a' is a picture and has no duration_s"),
+    ],
+)
+def test_incomplete_entry_is_refused(tmp_path: Path, entry: str, message: str) -> None:
+    path = tmp_path / "m.yaml"
+    path.write_text(f"clips:\n  - {entry}\n", encoding="utf-8")
+    with pytest.raises(BadInput, match=rf"m.yaml:2: .*{message}"):
+        load_manifest(path)
+
+
 def test_unknown_clip_is_told_with_a_near_one(shipped: Manifest) -> None:
     with pytest.raises(BadInput, match=r"'rehersal_neutral' is not in the stimuli manifest.*'rehearsal_neutral'"):
         shipped.clip("rehersal_neutral")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from labcapture.core.errors import BadInput
+from labcapture.protocol.films import check_films
 from labcapture.protocol.manifest import Clip, Manifest
 from labcapture.protocol.placeholders import RATE_HZ, SOUND_RATE_HZ, TONE_HZ, make_placeholders, read_frame_number
 
@@ -62,6 +63,39 @@ def test_existing_film_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "two.mp4").write_bytes(b"the lab's own film")
     assert [film.made for film in make_placeholders(MANIFEST, tmp_path, ["two"])] == [False]
     assert (tmp_path / "two.mp4").read_bytes() == b"the lab's own film"
+
+
+def test_films_can_be_cut_short(tmp_path: Path) -> None:
+    films = make_placeholders(MANIFEST, tmp_path, longest_s=1)
+    assert [(film.clip, film.frames) for film in films] == [("one", 30), ("two", 15)]
+    with pytest.raises(BadInput, match="no picture"):
+        make_placeholders(MANIFEST, tmp_path / "none", longest_s=0)
+
+
+def test_film_for_two_eyes_shows_the_same_frame_to_both(tmp_path: Path) -> None:
+    clip = Clip(id="two_eyes", file="two_eyes.mp4", duration_s=0.2, emotion="fear", layout="side_by_side")
+    make_placeholders(Manifest(clips=(clip,)), tmp_path)
+    with av.open(str(tmp_path / "two_eyes.mp4")) as film:
+        frames = [np.asarray(frame.to_ndarray(format="rgb24"), np.uint8) for frame in film.decode(video=0)]
+    assert len(frames) == 6
+    for number, frame in enumerate(frames):
+        left, right = np.split(frame, 2, axis=1)
+        assert read_frame_number(left) == read_frame_number(right) == number
+        assert not np.array_equal(left, right)  # they see it from two places
+
+
+def test_pictures_and_films_are_known_as_placeholders(tmp_path: Path) -> None:
+    picture = Clip(id="picture", kind="image", file="picture.png", title="What lay on the table at the door?")
+    manifest = Manifest(clips=(picture, Clip(id="film", file="film.mp4", duration_s=0.2, emotion="fear")))
+    assert [film.frames for film in make_placeholders(manifest, tmp_path)] == [1, 6]
+    for result in check_films(manifest, tmp_path, rehearsal=True):
+        assert result.is_well
+        assert result.notes == ["placeholder"]
+        assert result.facts is not None
+        assert result.facts.size == (1280, 720)
+    assert all(
+        "a placeholder, not the film" in result.problems for result in check_films(manifest, tmp_path, rehearsal=False)
+    )
 
 
 def test_failure_leaves_no_half_film(tmp_path: Path) -> None:
