@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from labcapture.devices.simulated.d415 import BASELINE_MM, Optics, color_optics, depth_optics, min_z_mm
-from labcapture.devices.simulated.scene import CURTAIN_MM, Scene
+from labcapture.devices.simulated.scene import CURTAIN_MM, Scene, SimulatedHead
 
 SIZE = (640, 360)
 
@@ -92,3 +92,43 @@ def test_depth_and_colour_agree_on_where_the_head_is() -> None:
     shift = color_optics(*SIZE).focal_px * 15 / 600
     assert in_color - (SIZE[0] - 1) / 2 == pytest.approx(shift, abs=4)
     assert in_depth - (SIZE[0] - 1) / 2 == pytest.approx(0, abs=4)
+
+
+def test_a_head_that_is_turned_moved_or_of_another_size_has_its_nearest_point_where_it_says() -> None:
+    for head in (
+        SimulatedHead(yaw_deg=25),
+        SimulatedHead(pitch_deg=-20),
+        SimulatedHead(roll_deg=20, size=0.8),
+        SimulatedHead(x_mm=60, y_mm=-30, size=1.2),
+    ):
+        it = Scene(color_optics(*SIZE), depth_optics(*SIZE), 520, head=head)
+        depth = it.depth()
+        at_x, at_y = SIZE[0] // 2 + round(head.x_mm / 590 * depth_optics(*SIZE).focal_px), SIZE[1] // 2
+        around = depth[at_y - 70 : at_y + 70, at_x - 50 : at_x + 50]
+        assert np.percentile(around[around > 0], 0.5) == pytest.approx(it.nearest_mm, abs=4)
+
+
+def test_the_chin_rises_and_the_face_turns_as_the_words_say() -> None:
+    def mouth(head: SimulatedHead) -> np.ndarray:
+        """Middle (column, row) of the lips: red beyond skin."""
+        red, green, _ = (
+            Scene(color_optics(*SIZE), depth_optics(*SIZE), 520, head=head).color().astype(int).transpose(2, 0, 1)
+        )
+        rows, columns = np.nonzero((red > 90) & (red > 1.55 * green))
+        return np.array([np.median(columns), np.median(rows)])
+
+    straight = mouth(SimulatedHead())
+    assert mouth(SimulatedHead(pitch_deg=20))[1] < straight[1] - 5  # up
+    assert mouth(SimulatedHead(yaw_deg=20))[0] < straight[0] - 5  # to the left in the picture
+    assert mouth(SimulatedHead(roll_deg=20))[0] < straight[0] - 5  # tilted to the right: the chin goes left
+
+
+def test_holes_and_light() -> None:
+    def holes_of(share: float) -> float:
+        it = Scene(color_optics(*SIZE), depth_optics(*SIZE), 520, head=SimulatedHead(holes=share))
+        return float((face(it.depth()) == 0).mean())
+
+    assert holes_of(0.0) < 0.01
+    assert holes_of(0.3) == pytest.approx(0.3, abs=0.15)
+    dim = Scene(color_optics(*SIZE), depth_optics(*SIZE), 520, head=SimulatedHead(light=0.3)).color()
+    assert face(dim).mean() == pytest.approx(0.3 * face(scene(520).color()).mean(), rel=0.15)
