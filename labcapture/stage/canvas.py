@@ -222,8 +222,10 @@ class Canvas:
         """Return ``text`` in the participant's language."""
         return text if isinstance(text, str) else in_language(text, self.language)
 
-    def lines(self, lines: Sequence[str], position: tuple[float, float], height: float) -> visual.TextStim:
-        """Return lines as they are, from the left and the top at ``position``."""
+    def lines(
+        self, lines: Sequence[str], position: tuple[float, float], height: float, *, middle: bool = False
+    ) -> visual.TextStim:
+        """Return lines as they are, from the left at ``position``, which is their top or their middle."""
         return visual.TextStim(
             self._window,
             "\n".join(lines),
@@ -234,19 +236,26 @@ class Canvas:
             wrapWidth=1000,
             alignText="left",
             anchorHoriz="left",
-            anchorVert="top",
+            anchorVert="center" if middle else "top",
             autoLog=False,
         )
 
     def disc(self, position: tuple[float, float], radius: float) -> visual.Circle:
         """Return a disc, in units of the window's height."""
         return visual.Circle(
-            self._window, radius=radius, pos=position, edges=64, lineWidth=2, lineColor=INK, autoLog=False
+            self._window,
+            radius=radius,
+            pos=position,
+            edges=64,
+            lineWidth=2,
+            lineColor=INK,
+            fillColor=None,
+            autoLog=False,
         )
 
     def box(self, position: tuple[float, float], size: tuple[float, float]) -> visual.Rect:
         """Return a box, in units of the window's height."""
-        return visual.Rect(self._window, size=size, pos=position, lineWidth=2, autoLog=False)
+        return visual.Rect(self._window, size=size, pos=position, lineWidth=2, fillColor=None, autoLog=False)
 
     def cross(self, size: float) -> tuple[visual.Rect, visual.Rect]:
         """Return the two bars of a fixation cross."""
