@@ -118,11 +118,19 @@ def inspect(
     path: SessionPath,
     rule: Annotated[Path | None, typer.Option(help="YAML of another quality rule: what would it say?")] = None,
     gaps: Annotated[bool, typer.Option("--gaps", help="List every gap.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Verify, and write a report with plots to this new file.")] = None,
     as_json: Json = False,
 ) -> None:
     """Tell what a session holds: streams, rates, gaps, sync, verdict, part. Nothing is changed."""
-    from labcapture.cli.inspect import inspect_session, render_inspection
+    from labcapture.cli.inspect import inspect_session, render_inspection, write_html
 
+    if html is not None:
+        if rule is not None or gaps:
+            raise typer.BadParameter("--html has every gap, and goes by the rule of the session", param_hint="--html")
+        written = write_html(path, html, terminal)
+        if as_json:
+            _print_json(written)
+        return
     facts = inspect_session(path, rule, gaps)
     if as_json:
         _print_json(facts)

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from labcapture import reading
 from labcapture.core.config import load_yaml
 from labcapture.protocol.rule import QualityRule
 from labcapture.reading.gaplist import list_gaps, render_gaps
+from labcapture.reading.html_file import check_target, verified, write_report
 from labcapture.reading.reevaluate import reevaluate, render_reevaluation
 from labcapture.reading.report import render, report
 
@@ -51,3 +53,28 @@ def render_inspection(facts: Mapping[str, Any]) -> RenderableType:
     parts += [render_gaps(facts["gap_rows"])] if "gap_rows" in facts else []
     parts += [render_reevaluation(facts["reevaluation"])] if "reevaluation" in facts else []
     return Group(*parts)
+
+
+def write_html(path: Path, file: Path, terminal: Console) -> dict[str, Any]:
+    """Verify the session and write its report to ``file``, which must not exist; return what was done.
+
+    Raises
+    ------
+    BadInput
+        The report cannot stand at ``file``.
+    RecordingError
+        The session cannot be read.
+    """
+    check_target(path, file)
+    with reading.open(path):
+        pass  # what cannot be opened is told at once, not after it was verified
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with Progress(*columns, console=terminal, transient=True) as bar:
+        task = bar.add_task("verify")
+        verification = verified(
+            path, lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
+        )
+    write_report(path, file, verification)
+    whole = "whole" if not verification.problems else f"not whole: {len(verification.problems)} problems, see there"
+    terminal.print(f"report in {file}; the session is {whole}", markup=False, highlight=False, soft_wrap=True)
+    return {"html": str(file.resolve()), "verified_utc": verification.utc, "problems": verification.problems}
