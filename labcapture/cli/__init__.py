@@ -26,6 +26,8 @@ app = typer.Typer(
 )
 stimuli = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The films of the stimuli manifest.")
 app.add_typer(stimuli, name="stimuli")
+protocols = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Protocol files.")
+app.add_typer(protocols, name="protocol")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 SessionPath = Annotated[Path, typer.Argument(help="Session folder, or its session.h5.")]
@@ -280,3 +282,34 @@ def hash_stimuli(
     if as_json:
         _print_json(result)
     raise typer.Exit(0 if result["well"] else 1)
+
+
+@protocols.command("check")
+def check_protocol(
+    file: Annotated[Path, typer.Argument(help="Protocol file.")],
+    participant: Annotated[str, typer.Option(help="Whose order is shown.")] = "P001",
+    seed: Annotated[int, typer.Option(help="Seed of that order.")] = 0,
+    place: Annotated[int, typer.Option(min=0, help="Sessions of this protocol before it: the row of a square.")] = 0,
+    stimuli: Annotated[
+        Path | None, typer.Option(help="Folder of the films; they are looked for if it is given.")
+    ] = None,
+    manifest: Annotated[Path | None, typer.Option(help="Stimuli manifest.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Check every reference of a protocol; show its order, how long it takes and the disk space that it needs."""
+    from labcapture.cli import protocol
+
+    facts = protocol.check_protocol(file, protocol.Wish(participant, seed, place, stimuli, manifest))
+    if as_json:
+        _print_json(facts)
+    else:
+        Console().print(protocol.render_check(facts))
+    raise typer.Exit(1 if facts["problems"] else 0)
+
+
+@protocols.command("schema")
+def print_protocol_schema() -> None:
+    """Print the JSON schema of protocol files, for editors."""
+    from labcapture.cli.protocol import protocol_schema
+
+    print(protocol_schema(), end="")

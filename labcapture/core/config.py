@@ -93,7 +93,8 @@ def parse_yaml(text: str, model: type[M], name: str) -> M:
         return model.model_validate(_plain(tree, name, 1))
     except ValidationError as error:
         first = error.errors()[0]
-        raise BadInput(_what(first), f"{name}:{_line(tree, first['loc'])}", _mend(first, model)) from None
+        line, keys = _place(tree, first["loc"])
+        raise BadInput(_what(first, keys), f"{name}:{line}", _mend(first, model)) from None
 
 
 def _plain(node: Any, name: str, line: int) -> Any:  # noqa: ANN401 - YAML is any tree
@@ -134,29 +135,40 @@ def _is_printable(character: str) -> bool:
     return character in "\n\t" or (unicodedata.category(character) not in {"Cc", "Cs"} and character not in _OVERRIDES)
 
 
-def _line(tree: CommentedMap, loc: tuple[int | str, ...]) -> int:
-    """Return the line (from 1) of the deepest part of ``loc`` that stands in the file.
+def line_of(text: str, loc: tuple[int | str, ...]) -> int:
+    """Return the line (from 1) of YAML ``text``, read before without an error, to which ``loc`` leads."""
+    return _place(YAML(typ="rt").load(io.StringIO(text)), loc)[0]
 
-    Other parts are pydantic's names of union members.
+
+def _place(tree: CommentedMap, loc: tuple[int | str, ...]) -> tuple[int, list[str]]:
+    """Return the line (from 1) of the deepest part of ``loc`` that stands in the file, and the keys that lead there.
+
+    Other parts are pydantic's names of union members; that of a ``kind`` is not taken for a key of the same name.
     """
     node: Any = tree
     line = 0
+    keys: list[str] = []
+    named = False  # whether the kind of this mapping has been passed
     for part in loc:
-        if isinstance(node, CommentedMap) and part in node:
-            line = node.lc.key(part)[0]
-            node = node[part]
+        if isinstance(node, CommentedMap) and part == node.get("kind") and not named:
+            named = True
+        elif isinstance(node, CommentedMap) and part in node:
+            line = node.lc.key(part)[0] if part in (node.lc.data or ()) else line  # merged keys have no line
+            node, named = node[part], False
+            keys.append(str(part))
         elif isinstance(node, CommentedSeq) and isinstance(part, int) and part < len(node):
             line = node.lc.item(part)[0]
-            node = node[part]
-    return int(line) + 1
+            node, named = node[part], False
+            keys.append(str(part))
+    return int(line) + 1, keys
 
 
-def _what(error: ErrorDetails) -> str:
-    key = ".".join(str(part) for part in error["loc"]) or "file"
+def _what(error: ErrorDetails, keys: list[str]) -> str:
+    if error["type"] == "missing":
+        return f"key '{'.'.join([*keys, str(error['loc'][-1])])}' is missing"
+    key = ".".join(keys) or "file"
     if error["type"] == "extra_forbidden":
         return f"unknown key '{key}'"
-    if error["type"] == "missing":
-        return f"key '{key}' is missing"
     message = error["msg"].removeprefix("Value error, ")
     shown = repr(error["input"])
     return f"'{key}': {message} (got {shown if len(shown) < 60 else shown[:57] + '...'})"

@@ -94,9 +94,16 @@ class Resolver:
                 raise Wrong(f"'{step.about}' is no movie step", (*instance.loc, "about"), step.about)
             if isinstance(step, Review) and target.recording is None:
                 raise Wrong(f"'{step.about}' is not recorded", (*instance.loc, "about"), step.about)
+            if found > place:
+                raise Wrong(
+                    f"'{step.about}' comes after the step that is about it", (*instance.loc, "about"), step.about
+                )
             update["about"] = target.step.id
         if isinstance(step, Assign) and step.hidden_until is not None:
             found = self._find(instance, step.hidden_until, "hidden_until")
+            if found < place:
+                loc = (*instance.loc, "hidden_until")
+                raise Wrong(f"'{step.hidden_until}' comes before the value that it shows", loc, step.hidden_until)
             update["hidden_until"] = self._instances[found].step.id
         if isinstance(step, Assign):
             for name in step.within:
