@@ -178,6 +178,23 @@ def recover(path: SessionPath, as_json: Json = False) -> None:
 
 
 @app.command()
+def calibrate(
+    rig: Annotated[Path, typer.Option(help="Rig file.")],
+    seconds: Annotated[float, typer.Option(min=0.5, help="Give up after so long.")] = 60.0,
+    as_json: Json = False,
+) -> None:
+    """Bring the participant's head to its place; exit 0 once all limits have held, 1 if they did not in time."""
+    from labcapture.cli.calibrate import calibrate_head, tell
+
+    result = calibrate_head(rig, seconds, terminal)
+    if as_json:
+        _print_json(result)
+    else:
+        tell(result, Console())
+    raise typer.Exit(0 if result["green"] else 1)
+
+
+@app.command()
 def devices(as_json: Json = False) -> None:
     """Tell what is plugged in and what it says of itself."""
     from labcapture.cli.devices import list_devices, render_devices

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any, Protocol
 
 from labcapture.core.errors import DeviceError
@@ -217,3 +220,21 @@ class RecordedFile:
         self._playing = False
         self._device = None
         self._context = None
+
+
+@contextmanager
+def drained(queue: Sdk) -> Iterator[None]:
+    """Throw away what comes into ``queue``: a playback that waits for room in it cannot be stopped."""
+    done = Event()
+
+    def drain() -> None:
+        while not done.is_set():
+            queue.try_wait_for_frame(20)
+
+    thread = Thread(target=drain, name="realsense-drain")
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()

@@ -7,9 +7,9 @@ the SDK's threads.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from threading import Event, Thread
+from threading import Event
 from typing import Any
 
 from labcapture.core.chunks import Cause, Gap, StreamSpec
@@ -18,8 +18,17 @@ from labcapture.core.errors import DeviceError
 from labcapture.devices._realsense_config import ColorStream, Config, DepthStream, PictureStream
 from labcapture.devices._realsense_facts import lens, pose, read_options, set_options, stereo
 from labcapture.devices._realsense_frames import DeviceClock, FrameReader
+from labcapture.devices._realsense_lock import free, hold
 from labcapture.devices._realsense_sdk import Sdk, rs
-from labcapture.devices._realsense_source import Facts, LiveCamera, RecordedFile, Source, plugged_in, profile_text
+from labcapture.devices._realsense_source import (
+    Facts,
+    LiveCamera,
+    RecordedFile,
+    Source,
+    drained,
+    plugged_in,
+    profile_text,
+)
 from labcapture.devices.base import Emit
 from labcapture.devices.simulated.camera import SimulatedCamera, SoftwareD415
 
@@ -101,6 +110,13 @@ class Camera:
         """See `labcapture.devices.base.FilmsStage`."""
         if isinstance(self._source, SoftwareD415):
             self._source.film(display)
+
+    def hold_exposure(self, metadata: Mapping[str, int] | None) -> dict[str, float]:
+        """Hold exposure and white balance as a colour frame tells them (None: automatic); return what was set."""
+        sensor = self._streams[0].sensor
+        if sensor is None or self._config.source == "file":
+            return {}
+        return free(sensor, self._config.name) if metadata is None else hold(sensor, metadata, self._config.name)
 
     def describe(self) -> Sequence[StreamSpec]:
         """Return the specs of colour and depth, with all that the camera says of itself."""
@@ -270,7 +286,7 @@ class Camera:
         self._source.started()
 
     def _halt(self) -> None:
-        with _drained(self._queue) if self._started and self._source.lossless_queue else nullcontext():
+        with drained(self._queue) if self._started and self._source.lossless_queue else nullcontext():
             for sensor in self._started:
                 with suppress(RuntimeError):  # a camera whose cable was pulled has nothing left to stop
                     sensor.stop()
@@ -370,24 +386,6 @@ class Camera:
                 if sensor.supports(getattr(rs.option, name)):
                     readings[f"{name}_millicelsius"] = round(sensor.get_option(getattr(rs.option, name)) * 1000)
         self._temperatures = readings
-
-
-@contextmanager
-def _drained(queue: Sdk) -> Iterator[None]:
-    """Throw away what comes into ``queue``: a playback that waits for room in it cannot be stopped."""
-    done = Event()
-
-    def drain() -> None:
-        while not done.is_set():
-            queue.try_wait_for_frame(20)
-
-    thread = Thread(target=drain, name="realsense-drain")
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
 
 
 def _source(config: Config) -> Source:

@@ -13,6 +13,7 @@ from pydantic_core import CoreSchema
 
 import labcapture.devices as room
 from labcapture.core.config import Model, load_yaml
+from labcapture.core.head import HeadTargets
 from labcapture.devices.base import Device, DeviceConfig
 
 _NOT_DEVICES = {"base", "rig", "simulated"}
@@ -91,6 +92,7 @@ class Rig(Model):
         min_length=1, description="The instruments"
     )
     stage: StageSettings = Field(default=StageSettings(), description="The participant's screen")
+    head: HeadTargets = Field(default=HeadTargets(), description="Where the participant's head is to be")
 
     @model_validator(mode="after")
     def _distinct(self) -> Rig:

@@ -39,6 +39,7 @@ class FaceFinder:
     """Finds the largest face; belongs to one thread."""
 
     def __init__(self) -> None:
+        cv2.setNumThreads(1)  # of the whole process: its other cores are the recorder's
         self._frontal = [_cascade(name) for name in _FRONTAL]
         self._profile = _cascade(_PROFILE)
         self._eyes = [_cascade(name) for name in _EYES]
