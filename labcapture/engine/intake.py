@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from labcapture.core.chunks import Chunk, ClockOffset, Frame, Gap, Samples, StreamSpec
 from labcapture.engine.clocks import LiveClocks
 from labcapture.engine.health import StreamMonitor
+from labcapture.engine.loop_tap import LoopTap
 from labcapture.engine.previewer import Previewer
 from labcapture.recording.quality import GapTracker
 from labcapture.recording.recorder import Recorder
@@ -19,6 +20,7 @@ class Intake:
         self.monitors = {spec.name: StreamMonitor(spec) for spec in streams}
         self.clocks = LiveClocks(streams)
         self.recorder: Recorder | None = None  # set once every stream has delivered
+        self.loop: LoopTap | None = None  # set before anything flows
         self._early: dict[str, ClockOffset] = {}  # newest measurement of each sender's clock before there is a recorder
         self._previewer = previewer
         self._trackers = {spec.name: GapTracker(spec) for spec in streams if spec.kind == "frames"}
@@ -40,6 +42,8 @@ class Intake:
         monitor.data(chunk, self._record(chunk))
         if not isinstance(chunk, Samples):
             self.clocks.note(chunk)
+        if self.loop is not None:
+            self.loop.note(chunk)
         self._previewer.offer(chunk, monitor.clock_offset)
 
     def _gap(self, gap: Gap) -> None:

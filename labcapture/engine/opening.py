@@ -16,6 +16,7 @@ from labcapture.engine.checking import Plan, check, check_room, software
 from labcapture.engine.driving import Driver, close_all, open_all, wait_delivering
 from labcapture.engine.intake import Intake
 from labcapture.engine.log import SessionLog
+from labcapture.engine.loop_tap import LoopTap
 from labcapture.engine.messages import Prepare
 from labcapture.engine.previewer import Previewer
 from labcapture.recording.recorder import Recorder, SessionHeader, create_folder
@@ -39,6 +40,7 @@ class Opened:
     previewer: Previewer
     recorder: Recorder
     stage: StageProcess
+    loop: LoopTap
 
     def release(self) -> None:
         """Close the stage, the devices and the previews."""
@@ -86,6 +88,7 @@ def open_session(command: Prepare) -> Opened:
         previewer = Previewer(streams)
         undo.callback(previewer.close)
         intake = Intake(streams, previewer)
+        intake.loop = loop = LoopTap(streams, hello.rate_hz)
         for driver in drivers:
             driver.start(intake.emit)
         wait_delivering(drivers, intake.monitors, _DELIVER_S)
@@ -113,5 +116,5 @@ def open_session(command: Prepare) -> Opened:
         log.info("prepared", streams=[spec.name for spec in streams], niceness=niceness())
         undo.pop_all()
     return Opened(
-        command, plan, simulated, folder, log, Alarms(log), tuple(drivers), intake, previewer, recorder, stage
+        command, plan, simulated, folder, log, Alarms(log), tuple(drivers), intake, previewer, recorder, stage, loop
     )

@@ -133,6 +133,7 @@ class Session:
     def _hear(self, message: stage.FromStage) -> None:
         if isinstance(message, stage.Marker):
             self._mark(message.label, "stage", message.step, message.time)
+            self._opened.loop.mark(message.label, message.time, message.step)
         elif isinstance(message, stage.Flips):
             self._recorder.flips(message.step, self._runner.view().trial or "", message.rows)
         elif isinstance(message, stage.Answer):
@@ -225,6 +226,7 @@ class Session:
         if self._runner.view().trial is None:
             self._recorder.wait_trials(_FINISH_S)  # the last trial still takes in its post-roll
         self._opened.release()
+        self._opened.loop.conclude(self._recorder, self._log)
         self._log.info("closing", completed=self._completed, error=self._error)
         self._log.close()  # before the recorder takes its checksum
         summary = self._recorder.close(completed=self._completed, error=self._error)

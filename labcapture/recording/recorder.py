@@ -83,6 +83,7 @@ class Recorder(Rows):
         self._error = ""
         self._is_broken = False  # whether writing failed; from then on only small things are still tried
         self._summary: dict[str, Any] | None = None
+        self._more: dict[str, Any] = {}  # what else the summary tells
         self._ended = False
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
@@ -243,6 +244,12 @@ class Recorder(Rows):
 
         self._pipeline.put_action(enter)
 
+    def sync_test(self, rows: Sequence[tuple[Any, ...]], figures: dict[str, Any]) -> None:
+        """Enter what a sync_test came to: its rows, and its figures, which stand in the summary too."""
+        self._more["sync_test"] = figures
+        self._rows("/sync_test", rows)
+        self._pipeline.put_action(partial(self._scribe.session.values, "/sync_test", figures))
+
     def _rows(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
         self._pipeline.put_action(partial(self._scribe.session.rows, table, rows))
 
@@ -372,6 +379,7 @@ class Recorder(Rows):
             completed=completed,
             error=error or self._error,
             raw_frames=self._pipeline.raw_frames,
+            more=self._more,
         )
         try:
             write_summary(self.folder, self._summary)

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from labcapture.recording.tables import ANSWER, ASSIGNMENTS, FLAGS, LEDGER, RESPONSES, STEPS, Column
+from labcapture.recording import tables
+from labcapture.recording.tables import Column
 
 FORMAT = "labcapture"
 
@@ -291,13 +292,22 @@ def _registry() -> tuple[Entry, ...]:
         _table(s, "/<samples>/clock_offsets", _OFFSETS, "measurements of the sender's clock"),
         _table(s, "/<samples>/gaps", _GAPS, "missing samples"),
         _table(s, "/markers", _MARKERS, "events on the one clock"),
-        _table(s, "/self_report", ANSWER, "what the participant felt"),
-        _table(s, "/answers", ANSWER, "all other answers"),
-        _table(s, "/steps", STEPS, "everything that moved the protocol along, in order"),
-        _table(s, "/responses", RESPONSES, "questions that the interviewer asked, and what was answered"),
-        _table(s, "/ledger", LEDGER, "what the experimenter's marks did to the participant's account"),
-        _table(s, "/review_flags", FLAGS, "pictures in which the participant says that a movement meant nothing"),
-        _table(s, "/assignments", ASSIGNMENTS, "groups and conditions: variables that got their value in the session"),
+        _table(s, "/self_report", tables.ANSWER, "what the participant felt"),
+        _table(s, "/answers", tables.ANSWER, "all other answers"),
+        _table(s, "/steps", tables.STEPS, "everything that moved the protocol along, in order"),
+        _table(s, "/responses", tables.RESPONSES, "questions that the interviewer asked, and what was answered"),
+        _table(s, "/ledger", tables.LEDGER, "what the experimenter's marks did to the participant's account"),
+        _table(
+            s, "/review_flags", tables.FLAGS, "pictures in which the participant says that a movement meant nothing"
+        ),
+        _table(
+            s,
+            "/assignments",
+            tables.ASSIGNMENTS,
+            "groups and conditions: variables that got their value in the session",
+        ),
+        _table(s, "/sync_test", tables.SYNC_TEST, "flashes and tones of a sync_test, found in pictures and sound"),
+        *_attributes(s, "/sync_test", tables.SYNC_FIGURES, optional=True),
         _table(s, "/stimulus_flips", _FLIPS, "every flip of the participant's screen during a film"),
         _table(s, "/notes", _NOTES, "what the experimenter wrote"),
         e(s, "/clock", "group", "", "", "", "how the clocks relate to LSL time"),

@@ -20,6 +20,7 @@ def summary(
     completed: bool,
     error: str,
     raw_frames: int,
+    more: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return the summary of a session, fit for JSON.
 
@@ -33,6 +34,8 @@ def summary(
         Part, verdict and reason; empty if session.h5 could not be finished.
     completed, error, raw_frames
         Whether every step was run; what failed; pictures stored raw because encoding fell behind.
+    more
+        Further facts.
     """
     lost_before: dict[str, int] = {}
     lost_by: dict[str, int] = {}
@@ -54,5 +57,6 @@ def summary(
         "lost_by_us": lost_by,
         "raw_frames": raw_frames,
         "trials": list(trials),
+        **(more or {}),
     }
     return cast("dict[str, Any]", jsonable(whole))

@@ -89,6 +89,38 @@ ASSIGNMENTS = (
     Column("by", "utf8[16]", "", "engine, experimenter, assistant or autopilot"),
     Column("within", "utf8", "", "variables and values within which it was balanced, as JSON"),
 )
+_EVENT = (
+    ("marker", "when it was shown, or due at the converter, by the stage; NaN if not marked"),
+    ("earliest", "it began after this, by the stream's own times; NaN if it was not found"),
+    ("latest", "and before this"),
+    ("offset", "middle of the two, less the marker"),
+)
+SYNC_TEST = (
+    Column("pair", "int64", "", "flash and tone of the test, counted from 0"),
+    Column("step", "utf8[64]", "", "step of the protocol"),
+    *(Column(f"{what}_{name}", "float64", "s", text) for what in ("flash", "tone") for name, text in _EVENT),
+)
+SYNC_FIGURES = (
+    ("picture_stream", "utf8", "", "camera stream in which flashes were looked for"),
+    ("sound_stream", "utf8", "", "sound in which tones were looked for"),
+    ("camera_period_s", "float64", "s", "median step between two pictures"),
+    ("screen_period_s", "float64", "s", "of the participant's screen"),
+    ("flash_limit_s", "float64", "s", "one camera frame and one screen frame"),
+    ("flash_within_limit", "int64", "", "flashes whose offset keeps this limit"),
+    *(
+        (f"{what}_{name}", dtype, units, text)
+        for what, plural in (("flash", "flashes"), ("tone", "tones"))
+        for name, dtype, units, text in (
+            ("due", "int64", "", f"{plural} that were marked"),
+            ("found", "int64", "", f"{plural} that were found"),
+            ("median_s", "float64", "s", "median offset from the marker"),
+            ("p5_s", "float64", "s", "5 % of the offsets are smaller"),
+            ("p95_s", "float64", "s", "5 % of the offsets are larger"),
+            ("max_abs_s", "float64", "s", "largest offset, either way"),
+            ("uncertainty_s", "float64", "s", "the median is known to +- this"),
+        )
+    ),
+)
 SESSION_TABLES = (
     "/markers",
     "/self_report",
@@ -98,6 +130,7 @@ SESSION_TABLES = (
     "/ledger",
     "/review_flags",
     "/assignments",
+    "/sync_test",
     "/stimulus_flips",
     "/notes",
     "/clock/wall",

@@ -320,14 +320,14 @@ class SoftwareD415:
         exposures = ((f.captured_s, f, True) for f in (self._plan("color") if self._eye is not None else ()))
         try:
             for due, frame, is_exposure in heapq.merge(deliveries, exposures, key=lambda event: event[0]):
-                if self._stop.wait(max(0.0, self._start + due - lsl_time())):
+                event = frame if self._eye is None or is_exposure else self._eye.as_taken(frame, self._start)
+                late_s = event.captured_s - frame.captured_s  # what is taken late comes late
+                if self._stop.wait(max(0.0, self._start + due + late_s - lsl_time())):
                     return
-                if self._eye is None:
-                    self._hand_on(frame)
-                elif is_exposure:
+                if self._eye is not None and is_exposure:
                     self._eye.expose(frame.index)
                 else:
-                    self._hand_on(self._eye.as_taken(frame, self._start))
+                    self._hand_on(event)
         except Exception as error:  # noqa: BLE001 - it is raised to the host by is_gone
             self._failure = error
 

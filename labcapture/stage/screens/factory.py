@@ -17,6 +17,7 @@ from labcapture.stage.screens.instruction import ConsentScreen, InstructionScree
 from labcapture.stage.screens.movie import MovieScreen
 from labcapture.stage.screens.pause import BreakScreen
 from labcapture.stage.screens.safe import SafeScreen
+from labcapture.stage.screens.sync_test import SyncTestScreen
 
 
 def make_screen(step: steps.Leaf, show: Show, shelf: Shelf, context: Context) -> Screen:  # noqa: PLR0911, PLR0912 - one a kind
@@ -53,5 +54,7 @@ def make_screen(step: steps.Leaf, show: Show, shelf: Shelf, context: Context) ->
             return BreakScreen(step, context)
         case steps.Note() | steps.Assign():
             return SafeScreen(context)
-        case steps.Review() | steps.SyncTest():
+        case steps.SyncTest():
+            return SyncTestScreen(step, context)
+        case steps.Review():
             raise StageError(f"no screen for a step of kind '{step.kind}'", f"step {step.id}")
