@@ -143,8 +143,12 @@ def progress(snapshot: Snapshot) -> RenderableType:
 
 
 def _tell(result: SessionResult, terminal: Console) -> None:
+    from labcapture.reading.synctest import render_sync
+
     style = "green" if result.verdict == "labelled" else "yellow"
     terminal.print(f"part {result.part} ({result.verdict}): {result.reason}", style=style, markup=False)
+    if result.sync_test is not None:
+        terminal.print(render_sync(result.sync_test))
     if result.error:
         terminal.print(f"while it ran: {result.error}", style="bold red", markup=False)
     terminal.print(result.folder, markup=False, soft_wrap=True)

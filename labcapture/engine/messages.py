@@ -220,6 +220,9 @@ class SessionResult(Model):
     lost_before_us: dict[str, int] = Field(default_factory=dict)
     lost_by_us: dict[str, int] = Field(default_factory=dict)
     error: str = Field(default="", description="What failed while it ran, empty if nothing did")
+    sync_test: dict[str, Any] | None = Field(
+        default=None, description="What a sync_test came to, as the attributes of /sync_test have it"
+    )
 
 
 class Snapshot(Model):

@@ -18,6 +18,7 @@ from rich.text import Text
 from labcapture.core.errors import RecordingError, printable
 from labcapture.reading.session import Session, Trial
 from labcapture.reading.streams import SampleStream, Table, read_attributes
+from labcapture.reading.synctest import render_sync, sync_facts
 from labcapture.recording.guard import reading
 from labcapture.recording.tables import SESSION_TABLES
 
@@ -63,6 +64,7 @@ def _report(session: Session) -> Facts:
         "rows": {
             name.removeprefix("/"): len(session.h5[name]) for name in SESSION_TABLES if not name.startswith("/clock")
         },
+        "sync_test": sync_facts(session),
         "problems": problems,
     }
 
@@ -206,6 +208,7 @@ def render(facts: Mapping[str, Any]) -> RenderableType:
 def _render(facts: Mapping[str, Any]) -> RenderableType:
     parts: list[RenderableType] = [_head(facts), _streams(facts), _clocks(facts)]
     parts += [_trials(facts)] if facts["trials"] else [Padding(Text("No trial was recorded.", style="yellow"), (0, 1))]
+    parts += [render_sync(facts["sync_test"])] if facts["sync_test"] else []
     rows = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in facts["rows"].items())
     parts.append(Padding(Text(f"Rows: {rows}", style="dim"), (0, 1)))
     parts += [Padding(Text(f"Problem: {problem}", style="bold red"), (0, 1)) for problem in facts["problems"]]
