@@ -14,6 +14,8 @@ Pure numpy: no LSL, no devices.
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -297,7 +299,7 @@ def correct_lsl(
     if len(x) == 1 or x[-1] <= 0:
         best = int(spread.argmin())
         return raw + shift[best], spread[best] + MAX_LSL_DRIFT * np.abs(raw - origin)
-    count = max(1, round(x[-1] / LSL_WINDOW_S))
+    count = max(1, min(round(x[-1] / LSL_WINDOW_S), len(x)))
     edges = np.searchsorted(x, np.linspace(0, x[-1], count + 1)[1:-1])
     parts = [p for p in np.split(np.arange(len(x)), edges) if len(p) >= (2 if count == 1 else 4)]
     if not parts:
@@ -358,17 +360,25 @@ def _epochs(device: Array, arrival: Array) -> NDArray[np.int64]:
     """
     steps, passed = np.diff(device), np.diff(arrival)
     leaps = (steps < -EPOCH_STEP_S) | (steps > np.maximum(passed, 0.0) + EPOCH_STEP_S)
-    starts = [0, *(np.flatnonzero(leaps) + 1).tolist()]
+    bounds = [0, *(np.flatnonzero(leaps) + 1).tolist(), len(device)]
     behind = (np.flatnonzero(passed - steps > EPOCH_STEP_S) + 1).tolist()
     offset = arrival - device
-    for jump in behind:
-        first = max(start for start in starts if start <= jump)
-        end = min((start for start in starts if start > jump), default=len(offset))
-        if first == jump or device[end - 1] - device[jump] < EPOCH_TELLING_S:
+    starts: list[int] = []
+    for begin, end in pairwise(bounds):  # each part is looked through once, however often it seems to fall behind
+        starts.append(begin)
+        jumps = behind[bisect_right(behind, begin) : bisect_left(behind, end)]
+        if not jumps:
             continue
-        if offset[jump:end].min() - offset[first:jump].min() > EPOCH_STEP_S:
-            starts.append(jump)
-    return np.array(sorted(starts), np.int64)
+        least_later = np.minimum.accumulate(offset[begin:end][::-1])[::-1]
+        seen, least = begin, math.inf  # the least offset of the present epoch, up to ``seen``
+        for jump in jumps:
+            least, seen = min(least, float(offset[seen:jump].min())), jump
+            if device[end - 1] - device[jump] < EPOCH_TELLING_S:
+                continue
+            if least_later[jump - begin] - least > EPOCH_STEP_S:
+                starts.append(jump)
+                least = math.inf
+    return np.array(starts, np.int64)
 
 
 def _fit_epoch(device: Array, arrival: Array) -> _Piece:
@@ -380,7 +390,7 @@ def _fit_epoch(device: Array, arrival: Array) -> _Piece:
     if kept.sum() < MIN_PAIRS:
         kept[:] = True
     x, y = device[kept], (arrival - device)[kept]
-    count = max(1, round((x[-1] - x[0]) / WINDOW_S))
+    count = max(1, min(round((x[-1] - x[0]) / WINDOW_S), len(x)))
     drift, reach = 0.0, MAX_DRIFT
     if count >= 3:
         drift, reach = envelope(x - x.mean(), y, 0.0, MAX_DRIFT)[0], MAX_DRIFT_CHANGE

@@ -9,6 +9,7 @@ Frames recorded plus the counts of these rows are the frames that were due. Pure
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -94,7 +95,9 @@ def _cut(gap: Gap, take: Take) -> Gap | None:
     if inside or gap.count == 0:
         return gap
     step = (gap.stop - gap.start) / (gap.count + 1)
-    due = [k for k in range(1, gap.count + 1) if take.start <= gap.start + k * step < take.stop]
+    places = range(1, gap.count + 1)
+    first_due, after_due = (bisect_left(places, t, key=lambda k: gap.start + k * step) for t in (take.start, take.stop))
+    due = places[first_due:after_due]
     if not due:
         return None
     if len(due) == gap.count:

@@ -72,9 +72,19 @@ def encode(pixels: NDArray[Any]) -> bytes:
     return encoded
 
 
-def decode(data: bytes) -> NDArray[Any]:
-    """Return the picture that `encode` was given."""
-    pixels: NDArray[Any] = imagecodecs().jpegxl_decode(data, numthreads=1)
+def decode(data: bytes | memoryview, out: NDArray[Any] | None = None) -> NDArray[Any]:
+    """Return the picture that `encode` was given.
+
+    Data from others are decoded into ``out``: what says that it is larger is refused before it takes the memory.
+
+    Raises
+    ------
+    ValueError
+        They are no picture of the shape and type of ``out``. (The library's own error is a RuntimeError.)
+    """
+    pixels: NDArray[Any] = imagecodecs().jpegxl_decode(data, numthreads=1, out=out)
+    if out is not None and (pixels.shape != out.shape or pixels.dtype != out.dtype):
+        raise ValueError(f"a picture of {pixels.dtype} {pixels.shape} where {out.dtype} {out.shape} should be")
     return pixels
 
 
@@ -113,7 +123,7 @@ def _filter(flags: int, count: int, values: Any, nbytes: int, size: Any, buffer:
             length = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
             target = _memory(length)
             try:
-                _decode_into(np.frombuffer(_view(target, length), dtype).reshape(shape), source)
+                decode(source, np.frombuffer(_view(target, length), dtype).reshape(shape))
             except BaseException:
                 _free(target)
                 raise
@@ -151,12 +161,6 @@ def _memory(length: int) -> int:
     if not address:
         raise MemoryError(f"{length} bytes")
     return int(address)
-
-
-def _decode_into(out: NDArray[Any], source: memoryview) -> None:
-    pixels = imagecodecs().jpegxl_decode(source, numthreads=1, out=out)
-    if pixels.shape != out.shape or pixels.dtype != out.dtype:
-        raise ValueError(f"a picture of {pixels.dtype} {pixels.shape} where {out.dtype} {out.shape} should be")
 
 
 def register() -> None:

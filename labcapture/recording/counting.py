@@ -17,6 +17,7 @@ from labcapture.core.chunks import Cause, Gap
 LOST_BEFORE_US = frozenset({Cause.DROPPED, Cause.DISCONNECT})
 LOST_BY_US = frozenset({Cause.HOST_OVERFLOW, Cause.RECORDER_OVERFLOW})
 SILENT_S = 1.0  # a signal that came less than this before the end of a trial was still flowing
+_MOST_MISSING = 5_000_000  # frames of a trial: two days of them; a counter that leaps further is no counter
 _EDGE_PERIODS = 3.0  # a gap over the edge of a trial is judged by arrival times, which jitter by as much
 
 Array = NDArray[np.float64]
@@ -94,6 +95,11 @@ class FrameLine:
         (n,) LSL s, when it reached us, rising.
     gaps
         The trial's own rows: counts cut to the trial, with what is missing at its head and tail.
+
+    Raises
+    ------
+    ValueError
+        More frames are missing than any trial has.
     """
 
     def __init__(
@@ -107,6 +113,9 @@ class FrameLine:
 
     def _place(self) -> None:
         """Put the missing frames between the recorded ones."""
+        missing = sum(gap.count for gap in self._gaps)
+        if missing > _MOST_MISSING:  # each takes some bytes of memory
+            raise ValueError(f"{missing} frames of {self._stream} are told to be missing, more than any trial has")
         runs: dict[int, list[Gap]] = {}  # by how many recorded frames came before them
         for gap in self._gaps:
             if gap.count:

@@ -15,17 +15,20 @@ from typing import Any
 
 from labcapture.core.errors import RecordingError
 from labcapture.protocol.rule import QualityRule
+from labcapture.recording.guard import reading
 from labcapture.recording.journal import sync_file
 from labcapture.recording.schema import (
     CHECKSUMS_FILE,
     FORMAT,
     HOLD_FILE,
     JOURNAL_FOLDER,
+    SESSION_FILE,
     SUMMARY_FILE,
     TRIALS_FOLDER,
     VERSION,
 )
 
+_MOST_BYTES = 64_000_000  # of a file that is read whole; summary and checksums have some kilobytes
 _LEAST_FREE_BYTES = 16_000_000  # tables and journals of a session without a single picture
 
 
@@ -100,6 +103,45 @@ class SessionHeader:
             "resumed_from": self.resumed_from,
             "NX_class": "NXroot",
         }
+
+
+def session_folder(path: str | os.PathLike[str], *names: str) -> Path:
+    """Return the folder of the session at ``path``: its folder, or the ``session.h5`` in it.
+
+    Parameters
+    ----------
+    path
+        As the user gave it.
+    names
+        Files of the session, at least one of which must be there; ``session.h5`` unless given.
+
+    Raises
+    ------
+    RecordingError
+        There is no session.
+    """
+    given = Path(path)
+    folder = given.parent if given.name == SESSION_FILE else given
+    with reading(given):
+        there = any((folder / name).is_file() for name in names or (SESSION_FILE,))
+    if not there:
+        raise RecordingError("no session", str(given), f"Give the session's folder or its {SESSION_FILE}.")
+    return folder
+
+
+def read_whole(path: Path, errors: str = "strict") -> str:
+    """Return a file of at most some megabytes as text.
+
+    Raises
+    ------
+    OSError, ValueError
+        It cannot be read, is larger, or is not UTF-8.
+    """
+    with path.open("rb") as file:
+        data = file.read(_MOST_BYTES + 1)
+    if len(data) > _MOST_BYTES:
+        raise ValueError(f"more than {_MOST_BYTES} bytes")
+    return data.decode("utf-8", errors)
 
 
 def create_folder(out: Path, header: SessionHeader) -> Path:

@@ -1,4 +1,4 @@
-"""Whether it is safe to read an HDF5 file at all, asked before anything in it is read.
+"""Whether it is safe to read a session's folder, or an HDF5 file, at all: asked before anything in it is read.
 
 HDF5 lets a file point at others (external links, external and virtual storage), contain itself (hard links in a
 circle), and declare sizes that nothing is stored for. A session needs none of these but the links from a trial to its
@@ -8,8 +8,9 @@ own file. What is refused here is refused whole, as a `RecordingError`; what is 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ import h5py
 
 from labcapture.core.errors import LabcaptureError, RecordingError
 from labcapture.recording.codecs import FILTER_ID
-from labcapture.recording.schema import check_trial, trial_path
+from labcapture.recording.schema import SESSION_FILE, check_trial, trial_path
 
+MAX_FILES = 20_000  # of a folder; a long session has some hundreds
 MAX_OBJECTS = 20_000  # groups, datasets and links of a file; a long session has some hundreds
 MAX_CHUNK_BYTES = 1 << 28
 MAX_TEXT_ROWS = 100_000  # of tables with texts of any length
@@ -67,6 +69,66 @@ def check_inside(folder: Path, path: Path) -> None:
             raise RecordingError("leads out of the session's folder", str(path), "Put the file itself there.")
 
 
+def check_folder(folder: Path) -> None:
+    """Refuse a session's folder that leads elsewhere, or holds what is neither a file nor a folder.
+
+    Asked by what writes into the folder, or copies it: a link there would take the writing out of it.
+
+    Raises
+    ------
+    RecordingError
+        It does, or has more than `MAX_FILES` of both.
+    """
+    waiting, count = [folder], 0
+    with reading(folder):
+        while waiting:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    count += 1
+                    if count > MAX_FILES:
+                        what = f"has more than {MAX_FILES} files"
+                        raise RecordingError(what, str(folder), "Is it the folder of one session?")
+                    is_folder = entry.is_dir(follow_symlinks=False)
+                    if entry.is_symlink() or not (is_folder or entry.is_file(follow_symlinks=False)):
+                        what = "is neither a file nor a folder"
+                        raise RecordingError(what, entry.path, "A session has nothing else.")
+                    if is_folder:
+                        check_inside(folder, Path(entry.path))  # Windows has further ways to lead elsewhere
+                        waiting.append(Path(entry.path))
+
+
+@contextmanager
+def opened(folder: Path, name: str) -> Iterator[h5py.File]:
+    """Open the HDF5 file ``name`` of the session in ``folder`` for reading, once it has passed `check_file`.
+
+    Raises
+    ------
+    RecordingError
+        It is missing, damaged, or not safe to read.
+    """
+    path = folder / name
+    check_inside(folder, path)
+    with ExitStack() as stack:
+        with reading(path):
+            file = stack.enter_context(h5py.File(path, "r"))
+        check_file(file, str(path), folder if name == SESSION_FILE else None)
+        yield file
+
+
+def damaged_parts(file: h5py.File, name: str, folder: Path | None = None) -> frozenset[str]:
+    """Refuse what `check_file` refuses, but not what is only damaged: return its paths, below which nothing is safe.
+
+    Raises
+    ------
+    RecordingError
+        As `check_file`; or the root itself is damaged.
+    """
+    with reading(Path(name)):
+        inspection = _Inspection(file, name, folder, is_tolerant=True)
+        inspection.walk(file["/"].id, "", 0)
+    return frozenset(inspection.damaged)
+
+
 def check_file(file: h5py.File, name: str, folder: Path | None = None) -> None:
     """Refuse an HDF5 file that is not safe to read. ``name`` stands for it in errors.
 
@@ -84,7 +146,10 @@ def check_file(file: h5py.File, name: str, folder: Path | None = None) -> None:
 class _Inspection:
     """One look at a file. Works below h5py's objects, which follow links by themselves."""
 
-    def __init__(self, file: h5py.File, name: str, folder: Path | None) -> None:
+    def __init__(self, file: h5py.File, name: str, folder: Path | None, *, is_tolerant: bool = False) -> None:
+        self.damaged: set[str] = set()
+        """Paths of what cannot even be looked at; without tolerance the first one is raised."""
+        self._is_tolerant = is_tolerant
         self._name = name
         self._folder = folder
         self._size = file.id.get_filesize()
@@ -103,13 +168,21 @@ class _Inspection:
             self._objects += 1
             if self._objects > MAX_OBJECTS:
                 raise self._refuse(path, f"has more than {MAX_OBJECTS} members")
-            kind = group.links.get_info(key).type
-            if kind == h5py.h5l.TYPE_EXTERNAL:
-                self._external(group, key, here)
-            elif kind != h5py.h5l.TYPE_HARD:
-                raise self._refuse(here, "is a link, where a session has none")
-            else:
-                self._object(h5py.h5o.open(group, key), here, depth)
+            try:
+                self._member(group, key, here, depth)
+            except DAMAGE:
+                if not self._is_tolerant:
+                    raise
+                self.damaged.add(here)
+
+    def _member(self, group: h5py.h5g.GroupID, key: bytes, path: str, depth: int) -> None:
+        kind = group.links.get_info(key).type
+        if kind == h5py.h5l.TYPE_EXTERNAL:
+            self._external(group, key, path)
+        elif kind != h5py.h5l.TYPE_HARD:
+            raise self._refuse(path, "is a link, where a session has none")
+        else:
+            self._object(h5py.h5o.open(group, key), path, depth)
 
     def _external(self, group: h5py.h5g.GroupID, key: bytes, path: str) -> None:
         """Let pass only what leads from a trial to its own file."""

@@ -46,6 +46,7 @@ FORMAT = "labcapture-journal"
 VERSION = 1
 _TAIL = ',"crc":"'
 _MAX_LINE = 64_000_000
+_MAX_VALUES = 2_000_000  # of a line: small ones take many times their length in memory
 _NUMBERS = re.compile(r"[<|][biuf][1248]")  # types of numpy: nothing that holds objects or repeats itself
 
 
@@ -296,6 +297,8 @@ def _parse(line: bytes) -> dict[str, Any] | None:
     """Return the object of a line, or None if the line is not whole."""
     body, tail, rest = line.rpartition(_TAIL.encode())
     if not tail or rest != b'%08x"}\n' % zlib.crc32(body):
+        return None
+    if body.count(b",") > _MAX_VALUES:
         return None
     try:
         record = json.loads(body + b"}")

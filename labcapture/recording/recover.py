@@ -17,17 +17,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import h5py
-
 from labcapture.core.chunks import Gap
 from labcapture.core.errors import RecordingError
 from labcapture.recording import schema
-from labcapture.recording.folder import SessionHeader, write_summary
+from labcapture.recording.folder import SessionHeader, session_folder, write_summary
+from labcapture.recording.guard import check_folder, opened, reading
 from labcapture.recording.hold import Hold, is_held
 from labcapture.recording.journal import JournalReader
 from labcapture.recording.ledger import Ledger
 from labcapture.recording.pipeline import Item
-from labcapture.recording.recover_draft import Draft
+from labcapture.recording.recover_draft import FOLDER, READY, Draft
 from labcapture.recording.recover_evidence import UNREADABLE, Account
 from labcapture.recording.recover_replay import Replay, Told
 from labcapture.recording.recover_trial import AGAINST, CrashedTrial, TrialOutcome, is_usable, nothing_of
@@ -38,6 +37,7 @@ Progress = Callable[[str, int, int], None]
 """Told (what is being done, bytes done, bytes in all)."""
 
 _ROOM = 64_000_000
+_MOST_TRIALS = 2000
 
 
 @dataclass
@@ -88,12 +88,14 @@ def recover(path: str | os.PathLike[str], progress: Progress | None = None) -> R
     RecordingError
         There is no session at ``path``, it is being recorded, the disk has no room, or nothing is left to begin with.
     """
-    given = Path(path)
-    folder = given.parent if given.name == schema.SESSION_FILE else given
+    folder = session_folder(path, schema.SESSION_FILE, schema.journal_path(), f"{FOLDER}/{READY}")
+    check_folder(folder)
+    with reading(folder):
+        return _recover(folder, progress or (lambda *_: None))
+
+
+def _recover(folder: Path, progress: Progress) -> Recovery:
     draft = Draft(folder)
-    begun = any((folder / name).is_file() for name in (schema.SESSION_FILE, schema.journal_path()))
-    if not begun and not draft.is_ready:
-        raise RecordingError("no session", str(given), f"Give the session's folder or its {schema.SESSION_FILE}.")
     if is_held(folder):
         raise RecordingError("is being recorded", str(folder), "Recover it once its recording has ended.")
     try:
@@ -103,7 +105,7 @@ def recover(path: str | os.PathLike[str], progress: Progress | None = None) -> R
         try:
             if draft.is_ready:
                 return Recovery(str(folder), True, draft.move(), notes=["an interrupted recovery was finished"])
-            return _Recovering(folder, draft, progress or (lambda *_: None)).run()
+            return _Recovering(folder, draft, progress).run()
         finally:
             hold.release()
     except OSError as error:
@@ -124,15 +126,15 @@ def _is_needed(folder: Path) -> bool:
         return True
     names = [(schema.SESSION_FILE, schema.journal_path())]
     names += [(schema.trial_path(trial), schema.journal_path(trial)) for trial in trials_of(folder)]
-    return not all(_is_closed(folder / name, folder / journal) for name, journal in names)
+    return not all(_is_closed(folder, name, journal) for name, journal in names)
 
 
-def _is_closed(file: Path, journal: Path) -> bool:
-    reader = JournalReader(journal)
+def _is_closed(folder: Path, name: str, journal: str) -> bool:
+    reader = JournalReader(folder / journal)
     try:
         for _ in reader:
             pass
-        with h5py.File(file, "r") as h5:
+        with opened(folder, name) as h5:
             return reader.ended and not reader.torn and bool(h5.attrs["closed"])
     except (RecordingError, *UNREADABLE):
         return False
@@ -158,10 +160,15 @@ class _Recovering:
                 raise RecordingError("is of a newer version of the format", str(self._folder), "Update labcapture.")
             header = self._told.header()
         except UNREADABLE as error:
+            if self._account.refusal is not None:
+                raise self._account.refusal from error
             what = f"cannot be recovered: neither {schema.SESSION_FILE} nor its journal can be read"
             raise RecordingError(what, str(self._folder), "Its trials may still be: keep the folder.") from error
         names = [*self._told.trials, *trials_of(self._folder)]
-        trials = {name: CrashedTrial(self._folder, name) for name in dict.fromkeys(filter(is_usable, names))}
+        names = list(dict.fromkeys(filter(is_usable, names)))
+        if len(names) > _MOST_TRIALS:
+            raise RecordingError(f"tells of more than {_MOST_TRIALS} trials", str(self._folder), "Do not use it.")
+        trials = {name: CrashedTrial(self._folder, name) for name in names}
         whole = {name for name, trial in trials.items() if trial.is_whole()}
         self._check_room([trial for name, trial in trials.items() if name not in whole])
         self._draft.begin()
@@ -241,7 +248,8 @@ class _Recovering:
             scribe.keep_trial(trial.around((), values), trial.gaps, trial.kept_times())
         elif not trial.known:
             if trial.trial in self._told.trials or trial.account.damaged or trial.unfit:
-                self.result.lost.append(f"trial {trial.trial}: neither its file nor its journal can be read")
+                why = f" ({trial.account.refusal.what})" if trial.account.refusal is not None else ""
+                self.result.lost.append(f"trial {trial.trial}: neither its file nor its journal can be read{why}")
             else:
                 self.result.notes.append(f"trial {trial.trial}: the crash came before its first frame")
             scribe.lost_trial(nothing_of(trial.trial, self._told.specs.values()), "nothing of it outlived the crash")

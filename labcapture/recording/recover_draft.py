@@ -20,13 +20,13 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from labcapture.core.errors import RecordingError
-from labcapture.recording.folder import create_file, write_digests
+from labcapture.recording.folder import create_file, read_whole, write_digests
 from labcapture.recording.reserve import Reserve
 from labcapture.recording.schema import CHECKSUMS_FILE, HOLD_FILE, JOURNAL_FOLDER, TRIALS_FOLDER
 
 FOLDER = ".recovering"
 ORIGINALS = "crashed"
-_READY = "ready"
+READY = "ready"
 _ASIDE = re.compile(rf"{ORIGINALS}(_[0-9]+)?")
 _NO_DATA = {HOLD_FILE, Reserve.NAME}
 
@@ -41,7 +41,7 @@ class Draft:
     @property
     def is_ready(self) -> bool:
         """Whether an earlier recovery was interrupted in its move."""
-        return (self.path / _READY).is_file()
+        return (self.path / READY).is_file()
 
     def begin(self) -> None:
         """Start with an empty folder."""
@@ -74,7 +74,7 @@ class Draft:
         write_digests(
             self.path, {name: path for name, path in whole.items() if not name.startswith(f"{TRIALS_FOLDER}/")}
         )
-        create_file(self.path / _READY, json.dumps({"originals": originals, "replaced": replaced}))
+        create_file(self.path / READY, json.dumps({"originals": originals, "replaced": replaced}))
         _sync_folders(self.path)
         return originals
 
@@ -89,19 +89,19 @@ class Draft:
                 old.rename(kept)
         _sync_folders(originals)
         for name in _files(self.path):
-            if name != _READY and not (self._session / name).exists():
+            if name != READY and not (self._session / name).exists():
                 (self._session / name).parent.mkdir(mode=0o750, parents=True, exist_ok=True)
                 (self.path / name).rename(self._session / name)
         (self._session / Reserve.NAME).unlink(missing_ok=True)
         _sync_folders(self._session)
-        (self.path / _READY).unlink()
+        (self.path / READY).unlink()
         self.discard()
         return aside
 
     def _plan(self) -> tuple[str, list[str]]:
         """Return the folder of the originals, and the files that go there; nothing may lead out of the session."""
         try:
-            plan = json.loads((self.path / _READY).read_text(encoding="utf-8"))
+            plan = json.loads(read_whole(self.path / READY))
             aside, replaced = str(plan["originals"]), [str(name) for name in plan["replaced"]]
             places = [PurePosixPath(name) for name in replaced]
             is_ours = all(".." not in place.parts and not place.is_absolute() for place in places)
@@ -110,7 +110,7 @@ class Draft:
         except (ValueError, KeyError, TypeError):
             pass  # not what `seal` writes
         what = "an interrupted recovery cannot be finished: its plan is damaged"
-        raise RecordingError(what, str(self.path / _READY), f"Move the files back from {ORIGINALS} by hand.")
+        raise RecordingError(what, str(self.path / READY), f"Move the files back from {ORIGINALS} by hand.")
 
 
 def _files(folder: Path) -> list[str]:

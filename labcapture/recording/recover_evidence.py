@@ -7,7 +7,7 @@ on damage; what it could not read is counted.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +17,7 @@ import numpy as np
 
 from labcapture.core.chunks import StreamSpec
 from labcapture.core.errors import RecordingError
+from labcapture.recording.guard import DAMAGE, MAX_CHUNK_BYTES, damaged_parts, opened
 from labcapture.recording.journal import ChunkRecord, JournalReader, digest, jsonable, pack, unpack
 from labcapture.recording.schema import MISSING, File, journal_path, trial_path
 from labcapture.recording.schema import SESSION_FILE as SESSION
@@ -26,9 +27,10 @@ from labcapture.recording.tables import SESSION_TABLES
 Line = Mapping[str, Any] | ChunkRecord
 Source = Literal["journal", "file", "nothing"]
 
-UNREADABLE = (OSError, KeyError, RuntimeError, ValueError, TypeError, IndexError, AttributeError, OverflowError)
+UNREADABLE = DAMAGE
 """What h5py raises on damage, and what a line that holds nonsense leads to."""
 
+_MAX_SAMPLE_BYTES = 1 << 20  # of all channels of a signal
 _NOT_OURS = {"kind", "rate_hz", "units", "channels", "clock", "simulated", "long_name", "NX_class", "signal", "axes"}
 
 
@@ -49,7 +51,10 @@ class Account:
         self.name = trial_path(trial) if trial else SESSION
         self.journal = journal_path(trial)
         self._file, self._journal = folder / self.name, folder / self.journal
+        self._folder = folder
         self.source: Source = "nothing"
+        self.refusal: RecordingError | None = None
+        """Why the file was not read although it could be opened: it is not safe to."""
         self.damaged = 0
         """Lines of the journal, or parts of the file, that could not be read."""
         self.torn = False
@@ -72,9 +77,9 @@ class Account:
 
     def _is_closed(self) -> bool:
         try:
-            with h5py.File(self._file, "r") as h5:
+            with opened(self._folder, self.name) as h5:
                 return bool(h5.attrs["closed"])
-        except UNREADABLE:
+        except (RecordingError, *UNREADABLE):
             return False
 
     def __iter__(self) -> Iterator[Line]:
@@ -105,9 +110,13 @@ class Account:
         self.damaged, self.torn, self.ended = 0, False, False
         try:
             with Mended(self._file) as mended, h5py.File(mended, "r") as h5:
-                teller = _Teller(h5, self._file)
+                unsafe = damaged_parts(h5, self.name, None if self.trial else self._folder)
+                teller = _Teller(h5, self._file, unsafe)
                 yield from teller.trial() if self.trial else teller.session()
                 self.damaged = teller.damaged
+        except RecordingError as error:
+            self.refusal = error
+            self.damaged += 1
         except UNREADABLE:
             self.damaged += 1
 
@@ -129,7 +138,10 @@ def spec_of(said: Mapping[str, Any]) -> StreamSpec:
     """Return the stream of a line of kind ``group``."""
     attributes = {key: restored(value) for key, value in said["attributes"].items()}
     shape, channels = tuple(int(n) for n in said["shape"]), tuple(str(c) for c in said["channels"])
-    return StreamSpec(**{**said, "attributes": attributes, "shape": shape, "channels": channels})
+    spec = StreamSpec(**{**said, "attributes": attributes, "shape": shape, "channels": channels})
+    if not 0 < spec.element_bytes <= (MAX_CHUNK_BYTES if spec.kind == "frames" else _MAX_SAMPLE_BYTES):
+        raise ValueError(f"{spec.element_bytes} bytes for one element of {spec.name!r:.40}")
+    return spec
 
 
 def restored(value: Any) -> Any:  # noqa: ANN401 - any value of an attribute
@@ -140,9 +152,15 @@ def restored(value: Any) -> Any:  # noqa: ANN401 - any value of an attribute
 class _Teller:
     """Tells an HDF5 file as its journal would have."""
 
-    def __init__(self, h5: h5py.File, path: Path) -> None:
-        self._h5, self._path = h5, path
+    def __init__(self, h5: h5py.File, path: Path, unsafe: Collection[str]) -> None:
+        self._h5, self._path, self._unsafe = h5, path, unsafe
         self.damaged = 0
+
+    def _at(self, path: str) -> Any:  # noqa: ANN401 - h5py is untyped
+        """Return the group or dataset at ``path``, unless what leads there could not be looked at."""
+        if any(path == part or path.startswith(f"{part}/") for part in self._unsafe):
+            raise KeyError(path)
+        return self._h5[path]
 
     def trial(self) -> Iterator[Line]:
         yield from self._attributes("/")
@@ -152,25 +170,25 @@ class _Teller:
     def session(self) -> Iterator[Line]:
         yield from self._attributes("/")
         for name in ("text", "rig"):
-            yield {"kind": "text", "path": f"/protocol/{name}", "text": self._h5[f"protocol/{name}"].asstr()[()]}
+            yield {"kind": "text", "path": f"/protocol/{name}", "text": self._at(f"/protocol/{name}").asstr()[()]}
         yield from self._attributes("/quality")
         signals: dict[str, str] = {}
-        for name in self._h5["streams"]:
-            group = self._h5["streams"][name]
+        for name in self._at("/streams"):
+            group = self._at(f"/streams/{name}")
             kind = str(group.attrs["kind"])
             path = f"/{name}" if kind == "audio" or name == "eda" else f"/lsl/{name}"
             signals |= {} if kind == "frames" else {path: kind}
-            data = None if kind == "frames" else self._h5[path]["samples"]
+            data = None if kind == "frames" else self._at(f"{path}/samples")
             yield {"kind": "group", "path": f"/streams/{name}", "stream": _said(name, group, data)}
             yield from self._guarded(self._rows(f"{group.name if kind == 'frames' else path}/gaps"))
         for path in SESSION_TABLES:
             yield from self._guarded(self._rows(path))
-        for name in self._h5["clock"]:
-            if isinstance(self._h5["clock"][name], h5py.Group) and "device_time" in self._h5["clock"][name]:
+        for name in self._at("/clock"):
+            if f"/clock/{name}/device_time" in self._h5:
                 yield from self._guarded(self._pairs(f"/clock/{name}"))
         for path, kind in signals.items():
             yield from self._guarded(self._sound(path) if kind == "audio" else self._samples(path))
-        for name in self._h5["trials"]:
+        for name in self._at("/trials"):
             yield {"kind": "group", "path": f"/trials/{name}"}
             yield from self._attributes(f"/trials/{name}")
         for name in ("counts", "verdicts"):
@@ -183,10 +201,10 @@ class _Teller:
             self.damaged += 1
 
     def _attributes(self, path: str) -> Iterator[Line]:
-        yield {"kind": "values", "path": path, "values": jsonable(_attributes(self._h5[path]))}
+        yield {"kind": "values", "path": path, "values": jsonable(_attributes(self._at(path)))}
 
     def _rows(self, path: str) -> Iterator[Line]:
-        table = self._h5[path][:]
+        table = self._at(path)[:]
         rows = [[_text(value) for value in row.tolist()] for row in table]
         if rows:
             yield {"kind": "rows", "path": path, "rows": jsonable(rows)}
@@ -195,13 +213,15 @@ class _Teller:
         return {"kind": "extend", "path": path, "arrays": {name: pack(array) for name, array in arrays.items()}}
 
     def _pairs(self, path: str) -> Iterator[Line]:
-        columns = {name: self._h5[path][name][:] for name in ("device_time", "arrival_time")}
-        yield self._extend(path, _cut(columns))
+        yield self._extend(path, self._columns(path, "device_time", "arrival_time"))
+
+    def _columns(self, path: str, *names: str) -> dict[str, Any]:
+        """Return columns below a group, cut to one length."""
+        return _cut({name: self._at(f"{path}/{name}")[:] for name in names})
 
     def _sound(self, path: str) -> Iterator[Line]:
-        group = self._h5[path]
-        blocks = _cut({name: group["blocks"][name][:] for name in ("row", "first_sample", "adc_time", "arrival_time")})
-        samples = group["samples"]
+        blocks = self._columns(f"{path}/blocks", "row", "first_sample", "adc_time", "arrival_time")
+        samples = self._at(f"{path}/samples")
         for i, (start, stop) in enumerate(pairwise([*blocks["row"].tolist(), len(samples)])):
             if start < stop:
                 times = {f"blocks/{name}": column[i : i + 1] for name, column in blocks.items()}
@@ -209,7 +229,7 @@ class _Teller:
 
     def _samples(self, path: str) -> Iterator[Line]:
         yield from self._rows(f"{path}/clock_offsets")
-        columns = _cut({n: self._h5[path][n][:] for n in ("samples", "raw_time", "arrival_time", "segment")})
+        columns = self._columns(path, "samples", "raw_time", "arrival_time", "segment")
         arrival = columns["arrival_time"]
         edges = np.flatnonzero(np.diff(arrival)) + 1
         for start, stop in pairwise([0, *edges.tolist(), len(arrival)]):
@@ -217,14 +237,13 @@ class _Teller:
                 yield self._extend(path, {name: column[start:stop] for name, column in columns.items()})
 
     def _camera(self, name: str) -> Iterator[Line]:
-        stream = self._h5[name]
-        pictures = stream["frames"]
+        stream, pictures = self._at(f"/{name}"), self._at(f"/{name}/frames")
         yield {"kind": "group", "path": f"/{name}", "stream": _said(name, stream, pictures)}
         if np.isfinite(self._h5.attrs["stop"]):  # else nobody has looked for gaps yet
             yield {"kind": "rows", "path": f"/{name}/gaps", "rows": []}
             yield from self._rows(f"/{name}/gaps")
-        columns = _cut({column: stream[column][:] for column in ("frame_number", "device_time", "arrival_time")})
-        keys = {key: stream["metadata"][key][:] for key in stream["metadata"]}
+        columns = self._columns(f"/{name}", "frame_number", "device_time", "arrival_time")
+        keys = {key: self._at(f"/{name}/metadata/{key}")[:] for key in self._at(f"/{name}/metadata")}
         stored: dict[int, Any] = {}
         pictures.id.chunk_iter(lambda info: stored.__setitem__(info.chunk_offset[0], info))
         with self._path.open("rb") as file:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,6 +24,7 @@ from labcapture.recording.recover_trial import CAUSE, LOST, CrashedTrial, gap_of
 from labcapture.recording.scribe import Scribe
 
 _FLUSH_LINES = 5000
+_NEAR = 1000  # gaps among which the one before a block of sound is looked for: they stand in order of time
 _NOT_RECORDED = "not recorded: "
 
 
@@ -107,6 +109,7 @@ class Replay:
         self._clocks = {schema.clock_name(spec) for spec in told.specs.values() if spec.kind == "frames"}
         self._heard = dict.fromkeys(self._clocks, -math.inf)  # arrival of the newest pair
         self._sound: dict[str, tuple[int, float]] = {}  # next sample due, arrival of the last block
+        self._near: dict[str, deque[Gap]] = defaultdict(lambda: deque(maxlen=_NEAR))  # gaps of a stream, the newest
         self.reported: list[Gap] = []
         """The gaps of the session."""
         self.newest = -math.inf
@@ -160,6 +163,7 @@ class Replay:
 
     def _gap(self, gap: Gap) -> None:
         self.reported.append(gap)
+        self._near[gap.stream].append(gap)
         self._scribe.record(gap)
 
     def _sound_gap(self, block: AudioBlock) -> None:
@@ -168,8 +172,7 @@ class Replay:
         self._sound[block.stream] = (block.first_sample + len(block.samples), block.arrival_time)
         count = block.first_sample - due
         if count > 0 and not any(
-            gap.stream == block.stream and gap.start < block.arrival_time and not gap.stop <= arrival
-            for gap in self.reported
+            gap.start < block.arrival_time and not gap.stop <= arrival for gap in self._near[block.stream]
         ):
             numbers = due, block.first_sample - 1, count
             self._gap(Gap(block.stream, CAUSE, *numbers, arrival, block.arrival_time, LOST))

@@ -10,17 +10,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import h5py
 import numpy as np
 
 from labcapture.core.chunks import Cause, Frame, Gap, StreamSpec
 from labcapture.core.errors import RecordingError
 from labcapture.recording import codecs
 from labcapture.recording.boundaries import Seen, Take
+from labcapture.recording.guard import opened
 from labcapture.recording.journal import ChunkRecord, digest
 from labcapture.recording.ledger import Around
 from labcapture.recording.recover_evidence import UNREADABLE, Account, restored, spec_of
-from labcapture.recording.schema import check_trial
+from labcapture.recording.schema import check_stream, check_trial
 from labcapture.recording.witness import Witness
 
 CAUSE = Cause.RECORDER_OVERFLOW  # lost by us: it came and was not stored
@@ -86,8 +86,11 @@ class CrashedTrial:
         for line in self.account:
             try:
                 self._hear(line)
-            except UNREADABLE:
+            except (RecordingError, *UNREADABLE):
                 self.unfit += 1
+        there = sum(chunk.size for chunk in self.chunks if chunk.offset + chunk.size <= self._size)
+        if there > self._size:
+            raise RecordingError("tells of pictures that lie over each other", self.account.journal, "Do not use it.")
         newest = max((chunk.arrival_time for chunk in self.chunks), default=math.nan)
         first = min((chunk.arrival_time for chunk in self.chunks), default=math.nan)
         self.newest = newest
@@ -101,17 +104,18 @@ class CrashedTrial:
     def _hear(self, line: Mapping[str, Any] | ChunkRecord) -> None:
         if isinstance(line, ChunkRecord):
             spec = self.specs[line.dataset.split("/")[1]]
-            if (
-                line.dataset != f"/{spec.name}/frames"
-                or line.filter_mask not in {0, 1}
-                or min(line.offset, line.size) < 0
-            ):
+            numbers = (line.index, line.offset, line.size, line.filter_mask, line.frame_number, *line.metadata.values())
+            if not all(type(number) is int for number in numbers):
+                raise TypeError(line.dataset)
+            is_possible = line.filter_mask in {0, 1} and min(line.offset, line.size, line.index) >= 0
+            if line.dataset != f"/{spec.name}/frames" or not is_possible or line.size > spec.element_bytes:
                 raise ValueError(line.dataset)
             self.chunks.append(line)
         elif line["kind"] == "values" and line["path"] == "/":
             self.values.update({key: restored(value) for key, value in line["values"].items()})
         elif line["kind"] == "group" and "stream" in line:
             spec = spec_of(line["stream"])
+            check_stream(spec)
             codecs.dataset_options(spec.dtype, spec.shape)
             self.specs[spec.name] = spec
         elif line["kind"] == "rows" and line["path"].endswith("/gaps"):
@@ -132,17 +136,17 @@ class CrashedTrial:
         if self.account.source != "journal" or not self.account.ended or self.account.damaged or self.unfit:
             return False
         try:
-            with h5py.File(self._path, "r") as h5:
+            with opened(self._folder, self.account.name) as h5:
                 hearing = Witness(
                     self._folder, h5, "trial", self.account.name, self.account.journal, lambda *_: None
                 ).hear()
                 return bool(h5.attrs["closed"]) and next(hearing, None) is None
-        except UNREADABLE:
+        except (RecordingError, *UNREADABLE):
             return False
 
     def kept_times(self) -> dict[str, tuple[Any, Any]]:
         """Return the LSL times and the arrivals in a whole file, by stream."""
-        with h5py.File(self._path, "r") as h5:
+        with opened(self._folder, self.account.name) as h5:
             return {name: (h5[name]["time"][:], h5[name]["arrival_time"][:]) for name in self.specs}
 
     @property
@@ -188,13 +192,14 @@ class CrashedTrial:
         data: bytes = file.read(chunk.size)
         if len(data) != chunk.size or digest(data) != chunk.digest:
             return None
-        if self.account.source == "journal":
-            return data
-        try:  # no digest was written down: the picture itself must make sense
-            whole = len(data) == spec.element_bytes if chunk.filter_mask else codecs.decode(data).shape == spec.shape
-        except Exception:  # noqa: BLE001 - whatever a decoder has against nonsense
-            return None
-        return data if whole else None
+        if chunk.filter_mask:  # HDF5 trusts the length of a raw chunk
+            return data if len(data) == spec.element_bytes else None
+        if self.account.source == "file":  # no digest was written down: the picture itself must make sense
+            try:
+                codecs.decode(data, np.empty(spec.shape, spec.dtype))
+            except Exception:  # noqa: BLE001 - whatever a decoder has against nonsense
+                return None
+        return data
 
     def around(self, reported: Sequence[Gap], values: Mapping[str, Any]) -> Around:
         """Return the trial as it was seen coming in; ``reported``: the gaps of the session, and those by the crash."""

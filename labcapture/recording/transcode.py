@@ -32,7 +32,8 @@ import numpy as np
 from labcapture.core.errors import RecordingError
 from labcapture.recording import schema, transcode_codecs
 from labcapture.recording.conformity import plainly
-from labcapture.recording.folder import write_checksums
+from labcapture.recording.folder import session_folder, write_checksums
+from labcapture.recording.guard import DAMAGE, check_folder, opened
 from labcapture.recording.journal import ChunkRecord, Journal, JournalReader, digest, sync_file
 from labcapture.recording.store import restrict, set_values
 from labcapture.recording.transcode_codecs import Codec
@@ -96,10 +97,7 @@ def transcode(
         There is no whole session at ``path``, the copy exists already or cannot be written, or it is not the same.
     """
     target = transcode_codecs.of(codec)
-    given = Path(path)
-    source = (given.parent if given.name == schema.SESSION_FILE else given).resolve()
-    if not (source / schema.SESSION_FILE).is_file():
-        raise RecordingError("no session", str(given), f"Give the session's folder or its {schema.SESSION_FILE}.")
+    source = session_folder(path).resolve()
     final = Path(out).resolve() / source.name
     if final.parent.is_relative_to(source):
         raise RecordingError("lies in the session itself", str(out), "Name another folder for the copy.")
@@ -123,7 +121,7 @@ def transcode(
         if final.exists():
             raise RecordingError("appeared meanwhile; nothing was changed", str(final))
         draft.rename(final)
-    except (OSError, RuntimeError) as error:  # h5py raises either
+    except DAMAGE as error:  # a full disk is among them
         raise RecordingError(f"cannot be transcoded: {plainly(error)}", str(source)) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)  # there is none any more if all went well
@@ -158,10 +156,8 @@ class _Work:
 
     def _look(self) -> dict[str, list[ChunkRecord]]:
         """Return the pictures of each trial."""
-        for path in self._source.rglob("*"):
-            if path.is_symlink() or not (path.is_dir() or path.is_file()):
-                raise RecordingError("is neither a file nor a folder", str(path), "A session has nothing else.")
-        with h5py.File(self._source / schema.SESSION_FILE, "r") as h5:
+        check_folder(self._source)
+        with opened(self._source, schema.SESSION_FILE) as h5:
             closed, version = bool(h5.attrs.get("closed", False)), int(h5.attrs.get("version", 0))
         if not closed or not (self._source / schema.CHECKSUMS_FILE).is_file():
             raise RecordingError("was not closed", str(self._source), f"Run: labcapture recover {self._source}")
@@ -211,7 +207,7 @@ class _Work:
     def _session(self) -> None:
         self._progress(schema.SESSION_FILE, self.pictures, self._total)
         self._keep_room((self._source / schema.SESSION_FILE).stat().st_size)
-        with h5py.File(self._source / schema.SESSION_FILE, "r") as source, self._create(schema.SESSION_FILE) as copy:
+        with opened(self._source, schema.SESSION_FILE) as source, self._create(schema.SESSION_FILE) as copy:
             copy_objects(source["/"], copy["/"])
             set_values(copy["/"], self._provenance)
         self._sync(schema.SESSION_FILE)
@@ -241,7 +237,7 @@ class _Work:
 
     def _trial(self, trial: str, chunks: Sequence[ChunkRecord]) -> None:
         name = schema.trial_path(trial)
-        with h5py.File(self._source / name, "r") as source:
+        with opened(self._source, name) as source:
             datasets = {f"/{stream}/frames": source[stream]["frames"] for stream in source}
             with self._create(name) as copy:
                 copy_objects(source["/"], copy["/"], leave_out=datasets)

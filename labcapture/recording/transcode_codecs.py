@@ -119,8 +119,8 @@ def _nbytes(dtype: np.dtype[Any], shape: Shape) -> int:
 # JPEG XL ----------------------------------------------------------------------------------------------------------
 
 
-def _decode_jxl(stored: bytes, _dtype: np.dtype[Any], _shape: Shape) -> Pixels:
-    return codecs.decode(stored)
+def _decode_jxl(stored: bytes, dtype: np.dtype[Any], shape: Shape) -> Pixels:
+    return codecs.decode(stored, np.empty(shape, dtype))
 
 
 # gzip -------------------------------------------------------------------------------------------------------------
@@ -185,8 +185,9 @@ def _encode_blosc2(pixels: Pixels) -> bytes:
 
 def _decode_blosc2(stored: bytes, dtype: np.dtype[Any], shape: Shape) -> Pixels:
     chunks = _blosc2().schunk_from_cframe(stored, copy=False)
-    if chunks.nbytes != _nbytes(dtype, shape):  # before it takes the memory that a damaged head asks for
-        raise ValueError(f"{chunks.nbytes} bytes where a picture has {_nbytes(dtype, shape)}")
+    size = _nbytes(dtype, shape)
+    if chunks.nchunks != 1 or not chunks.nbytes == chunks.chunksize == size:  # before it takes the memory
+        raise ValueError(f"{chunks.nchunks} pieces of {chunks.chunksize} bytes where a picture has {size}")
     return np.frombuffer(chunks.decompress_chunk(0), dtype).reshape(shape)
 
 

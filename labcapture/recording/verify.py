@@ -21,7 +21,7 @@ from labcapture.core.errors import RecordingError, printable
 from labcapture.recording import schema
 from labcapture.recording.conformity import nonconformities, plainly
 from labcapture.recording.consistency import picture_contradictions, sample_contradictions, sound_contradictions
-from labcapture.recording.folder import checksummed
+from labcapture.recording.folder import checksummed, read_whole, session_folder
 from labcapture.recording.guard import DAMAGE, check_file, check_inside, reading
 from labcapture.recording.witness import Witness
 
@@ -29,7 +29,6 @@ Progress = Callable[[str, int, int], None]
 """Told (what is being checked, bytes done, bytes in all)."""
 
 _MOST_PROBLEMS = 10_000  # nobody reads more; a session with so many is no session
-_MOST_BYTES = 64_000_000  # of checksums and summary.json; they have some kilobytes
 
 
 @dataclass
@@ -61,11 +60,8 @@ def verify(path: str | os.PathLike[str], progress: Progress | None = None) -> Ve
     RecordingError
         There is no session at ``path``.
     """
-    given = Path(path)
-    folder = given.parent if given.name == schema.SESSION_FILE else given
-    with reading(given):
-        if not (folder / schema.SESSION_FILE).is_file():
-            raise RecordingError("no session", str(given), f"Give the session's folder or its {schema.SESSION_FILE}.")
+    folder = session_folder(path)
+    with reading(folder):
         return _Check(folder, progress or (lambda *_: None)).run()
 
 
@@ -122,7 +118,7 @@ class _Check:
             return
         there.discard(file.name)
         known: dict[str, str] = {}
-        for number, line in enumerate(_text(file, errors="replace").splitlines(), 1):
+        for number, line in enumerate(read_whole(file, errors="replace").splitlines(), 1):
             digest, separator, name = line.partition("  ")
             if not separator or len(digest) != 64:
                 yield f"{file.name}: line {number} is damaged"
@@ -204,7 +200,7 @@ class _Check:
         file = self.folder / schema.SUMMARY_FILE
         try:
             check_inside(self.folder, file)
-            summary: dict[str, Any] = json.loads(_text(file))
+            summary: dict[str, Any] = json.loads(read_whole(file))
         except FileNotFoundError:
             yield f"{file.name}: is missing"
             return
@@ -238,21 +234,6 @@ class _Check:
             there = counts.get(stream, totals.get(stream, 0))
             if said != there:
                 yield f"{name}: {stream} was recorded {said} times, the files have {there}"
-
-
-def _text(path: Path, errors: str = "strict") -> str:
-    """Return a file of at most some megabytes as text.
-
-    Raises
-    ------
-    OSError, ValueError
-        It cannot be read, is larger, or is not UTF-8.
-    """
-    with path.open("rb") as file:
-        data = file.read(_MOST_BYTES + 1)
-    if len(data) > _MOST_BYTES:
-        raise ValueError(f"more than {_MOST_BYTES} bytes")
-    return data.decode("utf-8", errors)
 
 
 def _contradictions(h5: h5py.File, kind: schema.File, name: str) -> Iterator[str]:

@@ -6,7 +6,6 @@ import io
 import json
 import os
 import sys
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from labcapture.core.errors import RecordingError
 from labcapture.reading.report import render, report
 from labcapture.recording.journal import JournalReader
 from labcapture.recording.verify import verify
-from tests.fuzz.hostile_session import DEEP_JSON, FOLDER, ODD, REFUSED, TRIAL
+from tests.fuzz.hostile_session import DEEP_JSON, FOLDER, ODD, REFUSED, TRIAL, seal
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither /etc/passwd nor pipes")
 JSON = st.recursive(
@@ -149,12 +148,6 @@ def test_what_is_no_path_is_no_session(tmp_path: Path, name: str) -> None:
         labcapture.reading.open(tmp_path / name)
     with pytest.raises(RecordingError):
         verify(tmp_path / name)
-
-
-def seal(record: Any) -> bytes:  # noqa: ANN401 - any JSON
-    """Return a journal line with a checksum that fits."""
-    body = json.dumps(record).encode()[:-1] if isinstance(record, dict) else str(record).encode()
-    return b'%b,"crc":"%08x"}\n' % (body, zlib.crc32(body))
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

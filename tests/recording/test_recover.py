@@ -32,10 +32,13 @@ LABCAPTURE = (sys.executable, "-m", "labcapture.cli")
 
 @pytest.fixture(scope="module")
 def crashed_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A session that was killed in its second trial or later, after all of it had been on the disk once."""
+    """A session that was killed in the midst of its second trial or a later one."""
     for attempt in range(20):
         folder = victim.crash(tmp_path_factory.mktemp("crash"), 1.6 + 0.1 * attempt)
-        if (folder / trial_path("02_a")).is_file() and not (folder / "checksums").exists():
+        if not (folder / trial_path("02_a")).is_file() or (folder / "checksums").exists():
+            continue
+        reader = JournalReader(folder / journal_path(last_trial(folder)))
+        if len([line for line in reader if line["kind"] == "chunk"]) > 20 and not reader.ended:
             return folder
     raise AssertionError("the victim never came to its second trial")
 
@@ -156,7 +159,8 @@ def test_a_picture_whose_bytes_are_gone_is_a_row_of_the_gap_table(crashed: Path)
     assert trial.lost == {"color": 0, "depth": 1}
     assert not result.is_complete
     with h5py.File(path) as h5:
-        (row,) = [row for row in h5["depth/gaps"][()] if row["count"]]
+        number = spoilt.frame_number  # on a machine under load other frames may be missing, too
+        (row,) = [row for row in h5["depth/gaps"][()] if row["count"] and row["first"] <= number <= row["last"]]
         assert spoilt.frame_number not in h5["depth/frame_number"][()]
     assert (row["first"], row["last"], row["cause"]) == (spoilt.frame_number, spoilt.frame_number, b"recorder_overflow")
 
