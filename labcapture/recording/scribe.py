@@ -22,7 +22,8 @@ from labcapture.recording.ledger import Around
 from labcapture.recording.pipeline import Item
 from labcapture.recording.quality import StreamCounts, TrialVerdict, route, trial_counts
 from labcapture.recording.schema import clock_name, signal_path
-from labcapture.recording.writer import SessionFile, TrialFile
+from labcapture.recording.trial_file import TrialFile
+from labcapture.recording.writer import SessionFile
 
 _FIT_S = 300.0  # of pairs before a trial that its fit sees: enough for any drift, and a bound on its cost
 

@@ -24,6 +24,7 @@ from labcapture.recording.journal import Journal, jsonable, pack, storable, sync
 from labcapture.recording.schema import Column, Entry, File, find
 
 _CHUNK_BYTES = 16384  # of tables and signals: a partly filled chunk is written again with every flush
+_CACHED_CHUNKS, _CACHE_SLOTS = 2, 7
 
 
 class Growing:
@@ -35,8 +36,17 @@ class Growing:
         chunks = (max(16, _CHUNK_BYTES // width), *tail)
         # HDF5's own checksum, so that any reader finds a flipped byte; texts of any length cannot have one.
         checksum = h5py.check_string_dtype(self.dtype) is None
+        # Rows are only added: HDF5 needs to keep the chunk that is being filled, and not eight megabytes of older ones.
+        cache = _CACHED_CHUNKS * chunks[0] * width
         self.dataset = file.create_dataset(
-            path, (0, *tail), self.dtype, maxshape=(None, *tail), chunks=chunks, fletcher32=checksum
+            path,
+            (0, *tail),
+            self.dtype,
+            maxshape=(None, *tail),
+            chunks=chunks,
+            fletcher32=checksum,
+            rdcc_nbytes=cache,
+            rdcc_nslots=_CACHE_SLOTS,
         )
         self._blocks: list[NDArray[Any]] = []
         self._rows: list[float] = []
