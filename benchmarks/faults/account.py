@@ -11,8 +11,8 @@ import h5py
 import numpy as np
 
 from benchmarks.faults.rig import CellFailed, expect
-from labcapture.devices.simulated.camera import Truth
 from labcapture.devices.simulated.strip import read_index
+from labcapture.devices.simulated.truth import Truth
 from labcapture.recording.verify import verify
 
 _SLACK = 2

@@ -14,8 +14,8 @@ from benchmarks.faults.rig import LATENCY_S, ROOT, CellFailed, Place, engine, ex
 from benchmarks.faults.tries import Outcome, repeat
 from labcapture.core.clock import lsl_time
 from labcapture.core.errors import DeviceError
-from labcapture.devices.simulated.camera import Truth
 from labcapture.devices.simulated.faults import Loss
+from labcapture.devices.simulated.truth import Truth
 
 _RED_ALARM = "\x1b[1;31mALARM"
 _AT_S, _AWAY_S = 3.5, 2.0  # after the camera's start; the first clip runs from about 2 to 7 s

@@ -17,7 +17,7 @@ import psutil
 
 from labcapture.core.clock import lsl_time
 from labcapture.core.errors import EngineError, LabcaptureError
-from labcapture.devices.simulated.camera import Truth
+from labcapture.devices.simulated.truth import Truth
 from labcapture.engine.client import Client
 from labcapture.engine.connection import runtime_folder
 from labcapture.engine.messages import Abort, Alarm, EngineState, Prepare, SessionResult, Shutdown, Snapshot, Start

@@ -22,8 +22,9 @@ from labcapture.devices._realsense_frames import DeviceClock, FrameReader
 from labcapture.devices._realsense_sdk import rs
 from labcapture.devices._realsense_source import facts_and_profiles
 from labcapture.devices.simulated import d415
-from labcapture.devices.simulated.camera import STRIP_STREAM, SoftwareD415, Truth
+from labcapture.devices.simulated.camera import STRIP_STREAM, SoftwareD415
 from labcapture.devices.simulated.strip import Strip, read_strip
+from labcapture.devices.simulated.truth import Truth
 from labcapture.recording.quality import GapTracker
 from tests.devices.flows import Flow, flowing
 

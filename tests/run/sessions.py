@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labcapture.devices.simulated.camera import Truth
+from labcapture.devices.simulated.truth import Truth
 
 LABCAPTURE = [sys.executable, "-m", "labcapture.cli"]
 ROOT = Path(__file__).parents[2]

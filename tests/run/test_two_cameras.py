@@ -11,8 +11,8 @@ import h5py
 import numpy as np
 import pytest
 
-from labcapture.devices.simulated.camera import Truth
 from labcapture.devices.simulated.strip import read_index
+from labcapture.devices.simulated.truth import Truth
 from tests.run.sessions import labcapture
 
 CAMERAS = {"camera": ("color", "depth"), "camera_side": ("color_side", "depth_side")}

@@ -30,6 +30,7 @@ from labcapture.devices.simulated.faults import Faults, Loss, Planned, plan
 from labcapture.devices.simulated.scene import Scene, SimulatedHead
 from labcapture.devices.simulated.screen import Eye
 from labcapture.devices.simulated.strip import Strip, write_strip
+from labcapture.devices.simulated.truth import Truth, Truths
 
 STRIP_STREAM: dict[Stream, int] = {"color": 1, "depth": 2}
 """What the index strip says of the stream."""
@@ -106,24 +107,6 @@ class SimulatedCamera(Model):
         return range(min(ends), max(ends) + 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Truth:
-    """What really became of one frame.
-
-    ``captured`` is the LSL time (s) of mid-exposure; ``delivered`` that of the hand-over to the SDK, None for a frame
-    that was ``lost``. ``index`` stands in the pixels, ``number`` in the device's counter, which starts anew with each
-    ``life`` of the device.
-    """
-
-    stream: Stream
-    index: int
-    number: int
-    life: int
-    captured: float
-    delivered: float | None
-    lost: Loss | None
-
-
 @dataclass
 class _Port:
     """Where frames of one stream are handed to the SDK."""
@@ -165,7 +148,7 @@ class SoftwareD415:
         self._pictures: dict[Stream, dict[int, list[NDArray[Any]]]] = {}
         self._device: Sdk = None
         self._ports: dict[Stream, _Port] = {}
-        self._truth: list[Truth] = []
+        self._truth = Truths()
         self._truth_file: TextIO | None = None
         self._stop = threading.Event()
         self._feeder: threading.Thread | None = None
@@ -188,7 +171,7 @@ class SoftwareD415:
 
     def truth(self) -> list[Truth]:
         """Return what became of every frame so far, in order of delivery."""
-        return list(self._truth)
+        return self._truth.all()
 
     def picture(self, stream: Stream, index: int, captured_s: float) -> NDArray[Any]:
         """Return frame ``index``, captured ``captured_s`` seconds after the start; valid until the next call.
@@ -386,6 +369,6 @@ class SoftwareD415:
     def _note(self, frame: Planned, delivered: float | None, lost: Loss | None) -> None:
         captured = self._start + frame.captured_s
         truth = Truth(frame.stream, frame.index, frame.number, frame.life, captured, delivered, lost)
-        self._truth.append(truth)
+        self._truth.add(truth)
         if self._truth_file is not None:
             self._truth_file.write(json.dumps(asdict(truth)) + "\n")
