@@ -85,3 +85,11 @@ def test_stricter_rule_never_takes_more(
 def test_wrong_rule_is_told(wrong: dict[str, float], message: str) -> None:
     with pytest.raises(BadInput, match=message):
         Rule(**wrong)  # type: ignore[arg-type] # the wrong types are not the point
+
+
+def test_the_answer_in_the_docs_is_the_computed_one(table_vi: list[Clip]) -> None:
+    page = (ROOT / "docs" / "stimuli.md").read_text(encoding="utf-8")
+    for clip in select(table_vi, Rule()):
+        answer = "**in**" if clip.selected else "out"
+        assert f"| {clip.clip} | {clip.emotion} | {answer} | {'; '.join(clip.reasons)} |\n" in page
+    assert {9, 10} <= set(chosen(table_vi, Rule(share=0.6, mean=2.8)))  # "takes both" of fear
