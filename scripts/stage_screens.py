@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import h5py
+import numpy as np
 from PIL import Image as Picture
 from PIL import ImageDraw, ImageGrab
 from Xlib import XK, X  # type: ignore[import-untyped]  # ships no types
@@ -23,7 +25,7 @@ from labcapture.devices.rig import Patch, StageSettings
 from labcapture.protocol import steps
 from labcapture.protocol.manifest import Clip, Manifest
 from labcapture.protocol.placeholders import make_placeholders
-from labcapture.stage.messages import Done, FromStage, Heartbeat, Marker, Show, Stop
+from labcapture.stage.messages import Done, FromStage, Heartbeat, Marker, Recorded, Show, Stop
 from labcapture.stage.process import StageProcess
 
 FOLDER = Path(__file__).parents[1] / "docs" / "images"
@@ -41,6 +43,7 @@ class Scene:
     keys: tuple[str, ...] = ()
     clip: str | None = None
     image: str | None = None
+    recorded: Recorded | None = None
 
 
 def text(en: str, zh: str) -> dict[str, str]:
@@ -118,6 +121,13 @@ def scenes(folder: Path) -> Iterator[Scene]:
         id="n", kind="number", text=text("How old are you?", "您的年龄是？"), least=18, most=99, unit="years"
     )
     yield Scene("number", form(number), ("2", "4"))
+    review = steps.Review(id="a", kind="review", about="b")
+    yield Scene("review_before", review, recorded=recording(folder))
+    yield Scene(
+        "review", review, ("space", "wait", "space", "wait", "space", "wait", "space"), recorded=recording(folder)
+    )
+    marks = ("space", *(("wait", "space") * 6), "end", "Down")
+    yield Scene("review_list", review, marks, recorded=recording(folder))
     yield Scene("break", steps.Break(id="a", kind="break", seconds=95))
     yield Scene("break_open", steps.Break(id="a", kind="break"))
 
@@ -137,6 +147,38 @@ def drawn(folder: Path) -> Path:
         pen.rounded_rectangle((x, y, x + 220, y + 200), 8 + 15 * i, outline="#345", width=8, fill="#cde")
     picture.save(path)
     return path
+
+
+def recording(folder: Path) -> Recorded:
+    """Draw a face that blinks, and keep it as a recorded trial is kept."""
+    path = folder / "trial.h5"
+    if not path.exists():
+        count, size = 240, (640, 360)
+        with h5py.File(path, "x", libver="v110") as h5:
+            color = h5.create_group("color")
+            color.attrs["rate_hz"] = 30.0
+            times = 100 + np.arange(count) / 30
+            color["arrival_time"] = color["time"] = times
+            color.create_dataset("frames", (count, size[1], size[0], 3), np.uint8, chunks=(1, size[1], size[0], 3))
+            for i in range(count):
+                color["frames"][i] = np.asarray(face(size, i))
+    return Recorded(file=str(path), stream="color")
+
+
+def face(size: tuple[int, int], i: int) -> Picture.Image:
+    """Draw the face at picture ``i``."""
+    picture = Picture.new("RGB", size, "#5d7a5f")
+    pen = ImageDraw.Draw(picture)
+    x, y = size[0] // 2 + i % 40 // 8, size[1] // 2
+    pen.ellipse((x - 95, y - 125, x + 95, y + 135), fill="#d9ab8d")
+    for side in (-38, 38):
+        opening = 2 if i % 50 < 6 else 11
+        pen.ellipse((x + side - 17, y - 30 - opening, x + side + 17, y - 30 + opening), fill="white")
+        if opening > 2:
+            pen.ellipse((x + side - 7, y - 37, x + side + 7, y - 23), fill="#3b2b20")
+    pen.line((x, y - 10, x - 7, y + 28, x + 6, y + 28), fill="#a97a5e", width=4)
+    pen.line((x - 30, y + 70, x + 30, y + 70), fill="#9a4a45", width=7)
+    return picture
 
 
 class Keyboard:
@@ -175,11 +217,18 @@ def wait(stage: StageProcess, until: Callable[[FromStage], bool], what: str) -> 
 
 def take(stage: StageProcess, display: str, keyboard: Keyboard, scene: Scene, path: Path) -> None:
     """Show a scene, take its picture, and end it."""
-    stage.send(Show(step=scene.step.model_dump(mode="json"), clip=scene.clip, image=scene.image))
+    stage.send(
+        Show(step=scene.step.model_dump(mode="json"), clip=scene.clip, image=scene.image, recorded=scene.recorded)
+    )
     wait(stage, lambda m: isinstance(m, Marker) and m.label == "step_onset", scene.name)
     time.sleep(SETTLE_S)
     for key in scene.keys:
-        keyboard.press(key)
+        if key == "wait":
+            time.sleep(SETTLE_S)
+        elif key == "end":
+            wait(stage, lambda m: isinstance(m, Marker) and m.label == "review_offset", scene.name)
+        else:
+            keyboard.press(key)
     for _ in range(2 if scene.keys else 0):  # it has drawn since
         wait(stage, lambda m: isinstance(m, Heartbeat), scene.name)
     screen = ImageGrab.grab(xdisplay=display)

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from labcapture.core.errors import StageError
 
 _AHEAD_BYTES = 64_000_000  # about 0.8 s of 720p
-_LEAST_AHEAD = 4
+_LEAST_AHEAD, _MOST_AHEAD = 4, 60
+_READY = 24  # pictures that are there before the first is shown
 SOUND_RATE_HZ = 48_000
 
 
@@ -53,7 +54,7 @@ class Reel:
         self, where: str, picture_bytes: int, pictures: Callable[[], Iterator[Picture]], last_s: float
     ) -> None:
         self._where, self._decode, self._last_s = where, pictures, last_s
-        self._ahead = max(_LEAST_AHEAD, _AHEAD_BYTES // picture_bytes)
+        self._ahead = min(max(_LEAST_AHEAD, _AHEAD_BYTES // picture_bytes), _MOST_AHEAD)
         self._pictures: deque[Picture] = deque()
         self._changed = threading.Condition()
         self._read = 0  # pictures decoded so far
@@ -109,7 +110,7 @@ class Reel:
 
     def _wait_until_loaded(self) -> None:
         with self._changed:
-            while len(self._pictures) < self._ahead and not self._whole and self._error is None:
+            while len(self._pictures) < min(self._ahead, _READY) and not self._whole and self._error is None:
                 self._changed.wait()
             if not self._pictures:
                 raise StageError(f"not a film that can be shown ({self._error or 'no pictures'})", self._where)

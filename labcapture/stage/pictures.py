@@ -40,23 +40,30 @@ class Pictures:
             if (width, height) == self._shown_size:
                 self._do_not_blend_neighbours()
         else:
+            pyglet.gl.glActiveTexture(pyglet.gl.GL_TEXTURE0)
             self._texture.blit_into(image, 0, 0, 0)
 
     def draw(self) -> None:
         """Draw the last picture, if there is one."""
         if self._texture is not None:
             width, height = self._shown_size
+            gl = pyglet.gl
+            gl.glPushMatrix()
+            gl.glLoadIdentity()
             self._window.setScale("pix")
             # PsychoPy's shapes leave another texture unit or a shader behind, and the picture would be one flat colour.
-            pyglet.gl.glUseProgram(0)
-            pyglet.gl.glActiveTexture(pyglet.gl.GL_TEXTURE0)
-            pyglet.gl.glClientActiveTexture(pyglet.gl.GL_TEXTURE0)
-            pyglet.gl.glColor4f(1, 1, 1, 1)
-            pyglet.gl.glDisable(pyglet.gl.GL_BLEND)  # opaque: halves the work of a software renderer
+            gl.glUseProgram(0)
+            gl.glPushAttrib(gl.GL_ENABLE_BIT)
+            gl.glActiveTexture(gl.GL_TEXTURE1)
+            gl.glDisable(gl.GL_TEXTURE_2D)  # its texts leave a second unit on, by which the picture would be darkened
+            gl.glActiveTexture(gl.GL_TEXTURE0)
+            gl.glClientActiveTexture(gl.GL_TEXTURE0)
+            gl.glColor4f(1, 1, 1, 1)
+            gl.glDisable(gl.GL_BLEND)  # opaque: halves the work of a software renderer
             top = height // 2 + self._above_px
             self._texture.blit(-width // 2, top, 0, width, -height)  # its first row is the upper one
-            pyglet.gl.glEnable(pyglet.gl.GL_BLEND)
-            self._window.setScale("norm")
+            gl.glPopAttrib()
+            gl.glPopMatrix()
 
     def _do_not_blend_neighbours(self) -> None:
         """Show the pixels as they are, where each falls on one of the screen's."""

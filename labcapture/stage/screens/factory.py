@@ -16,6 +16,7 @@ from labcapture.stage.screens.image import ImageScreen, TalkScreen
 from labcapture.stage.screens.instruction import ConsentScreen, InstructionScreen
 from labcapture.stage.screens.movie import MovieScreen
 from labcapture.stage.screens.pause import BreakScreen
+from labcapture.stage.screens.review import ReviewScreen
 from labcapture.stage.screens.safe import SafeScreen
 from labcapture.stage.screens.sync_test import SyncTestScreen
 
@@ -57,4 +58,6 @@ def make_screen(step: steps.Leaf, show: Show, shelf: Shelf, context: Context) ->
         case steps.SyncTest():
             return SyncTestScreen(step, context)
         case steps.Review():
-            raise StageError(f"no screen for a step of kind '{step.kind}'", f"step {step.id}")
+            if show.recorded is None:
+                raise StageError("no recording was given", f"step {step.id}")
+            return ReviewScreen(step, show.recorded, context)
