@@ -23,6 +23,7 @@ from labcapture.protocol.texts import FALLBACK, in_language
 PAIR_BYTES = 1.40e6  # of a pair of 720p pictures as stored; see docs/benchmarks.md
 PAIRS_HZ = 30
 VOICE_BYTES_PER_S = 48_000 * 2 * 2
+_MANY = 20_000  # steps; enough of them were tried then
 _OTHER_SESSIONS = 24  # participants whose orders are tried, too: an order may fail for some
 
 
@@ -129,7 +130,7 @@ def _plan(protocol: Protocol, wish: Wish, emotions: Mapping[str, str], path: Pat
     """
     try:
         plan = make_plan(protocol, participant=wish.participant, seed=wish.seed, place=wish.place, emotions=emotions)
-        for other in range(1, _OTHER_SESSIONS + 1):
+        for other in range(1, min(_OTHER_SESSIONS, _MANY // len(plan.steps)) + 1):
             make_plan(
                 protocol,
                 participant=f"{wish.participant}-{other}",

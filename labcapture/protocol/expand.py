@@ -50,7 +50,8 @@ class Dice:
 class Instance:
     """One step of a session. ``step`` has its own id and the values of the loops around it filled in.
 
-    ``suffixes`` are what the loops around it add to ids, from none to all of them; ``loc`` is its place in the file.
+    ``suffixes`` are what the loops around it add to ids, from none to all of them; ``loc`` is its place in the file,
+    ``filled`` whether its texts differ from those in the file.
     """
 
     step: Leaf
@@ -60,6 +61,7 @@ class Instance:
     when: tuple[tuple[str, Loc], ...]
     values: Mapping[str, Value]
     loc: Loc
+    filled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +230,22 @@ class _Walk:
         when = (*scope.when, (step.when, (*loc, "when"))) if step.when else scope.when
         new = self._filled(step, loc, scope)
         recording = scope.recording or (new.id if getattr(new, "record", False) else None)
-        return Instance(new, step.id, scope.suffixes, recording, when, _plain(scope.values), loc)
+        return Instance(
+            new,
+            step.id,
+            scope.suffixes,
+            recording,
+            when,
+            _plain(scope.values),
+            loc,
+            self._is_template(step, loc, scope),
+        )
+
+    def _is_template(self, step: Leaf, loc: Loc, scope: _Scope) -> bool:
+        if loc not in self._dumps:
+            self._dumps[loc] = step.model_dump(exclude={"id", "when"})
+            self._templates[loc] = names_inside(self._dumps[loc])
+        return not self._templates[loc].isdisjoint(scope.values)
 
     def _filled(self, step: Leaf, loc: Loc, scope: _Scope) -> Leaf:
         """Return ``step`` with its id, and with the values of the loops in its texts and references."""
@@ -238,10 +255,7 @@ class _Walk:
         update: dict[str, Any] = {"id": new_id}
         if isinstance(step, Question) and step.isi is None and scope.isi is not None:
             update["isi"] = scope.isi
-        if loc not in self._dumps:
-            self._dumps[loc] = step.model_dump(exclude={"id", "when"})
-            self._templates[loc] = names_inside(self._dumps[loc])
-        if not self._templates[loc] & set(scope.values):
+        if not self._is_template(step, loc, scope):
             return step.model_copy(update=update)
         try:
             data = substitute(self._dumps[loc], scope.values)

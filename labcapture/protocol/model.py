@@ -13,7 +13,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from labcapture.core.config import Model, load_yaml
 from labcapture.protocol.durations import expected_seconds
-from labcapture.protocol.expand import Instance, Wrong, expand
+from labcapture.protocol.expand import Instance, Loc, Wrong, expand
 from labcapture.protocol.resolve import BUILT_IN, Resolver
 from labcapture.protocol.rule import QualityRule
 from labcapture.protocol.steps import (
@@ -33,7 +33,7 @@ from labcapture.protocol.steps import (
     Rating,
     Review,
 )
-from labcapture.protocol.texts import ANY, in_language
+from labcapture.protocol.texts import ANY, FALLBACK, in_language
 from labcapture.protocol.tree import Block, Loop, Step, leaves
 
 __all__ = ["Block", "Form", "Instruction", "Ledger", "Loop", "Protocol", "Step", "expected_seconds", "in_language"]
@@ -117,12 +117,16 @@ class Protocol(Model):
             raise Wrong(f"'{name}' is a variable that every session has; choose another name", loc, name)
 
     def _check_languages(self) -> None:
-        for language in self.languages:
-            for instance in self.instances:
-                for text in texts(instance.step):
-                    if language not in text and ANY not in text:
-                        shown = in_language(text, "en")
-                        raise Wrong(f"step '{instance.source}' has a text without '{language}'", instance.loc, shown)
+        seen: set[Loc] = set()
+        for instance in self.instances:
+            if instance.loc in seen and not instance.filled:
+                continue
+            seen.add(instance.loc)
+            for text in texts(instance.step):
+                missing = [language for language in self.languages if language not in text and ANY not in text]
+                if missing:
+                    shown = in_language(text, FALLBACK)
+                    raise Wrong(f"step '{instance.source}' has a text without '{missing[0]}'", instance.loc, shown)
 
 
 def _at(error: Wrong) -> ValidationError:

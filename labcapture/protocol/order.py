@@ -72,37 +72,44 @@ def spread(keys: Sequence[Hashable], chance: Random, after: Hashable = None, fir
     ValueError
         There is no such order.
     """
-    left = list(range(len(keys)))
-    counts = Counter(keys)
+    things: dict[Hashable, list[int]] = {}
+    for number, key in enumerate(keys):
+        things.setdefault(key, []).append(number)
     order: list[int] = []
     last = after
-    while left:
-        fit = [n for n in left if keys[n] != last and _can_follow(counts, len(left), keys[n])]
+    while len(order) < len(keys):
+        fit = [key for key in _fitting(things, len(keys) - len(order)) if key != last]
         if first is not None and not order:
-            fit = [n for n in fit if n == first]
+            fit = [key for key in fit if key == keys[first]]
         if not fit:
             most, times = Counter(keys).most_common(1)[0]
             raise ValueError(
                 f"no order of these {len(keys)} keeps equal ones apart: {times} are '{most}'; choose another order"
             )
-        number = fit[draw(len(fit), chance)]
-        order.append(number)
-        left.remove(number)
-        counts[keys[number]] -= 1
-        last = keys[number]
+        chosen = things[_drawn(fit, things, chance)]
+        at = chosen.index(first) if first is not None and not order else draw(len(chosen), chance)
+        order.append(chosen.pop(at))
+        last = keys[order[-1]]
     return order
 
 
-def _can_follow(counts: Counter[Hashable], left: int, key: Hashable) -> bool:
-    """Tell whether the rest can still be kept apart once a thing of ``key`` was taken from ``left`` things."""
-    rest = left - 1
-    for other, count in counts.items():
-        if other == key:
-            if count - 1 > rest // 2:
-                return False
-        elif count > (rest + 1) // 2:
-            return False
-    return True
+def _fitting(things: dict[Hashable, list[int]], left: int) -> list[Hashable]:
+    """Return the keys after which the rest of ``left`` things can still be kept apart."""
+    counts = {key: len(numbers) for key, numbers in things.items() if numbers}
+    pressing = [key for key, count in counts.items() if count > left // 2]  # it has to come at every other place
+    if len(pressing) > 1:
+        return []
+    return [key for key in pressing or counts if counts[key] - 1 <= (left - 1) // 2]
+
+
+def _drawn(fit: Sequence[Hashable], things: dict[Hashable, list[int]], chance: Random) -> Hashable:
+    """Draw a key, each by how many things of it are left."""
+    number = draw(sum(len(things[key]) for key in fit), chance)
+    for key in fit:
+        number -= len(things[key])
+        if number < 0:
+            return key
+    return fit[-1]
 
 
 def arrange(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import ValidationError
 
 from labcapture.protocol.conditions import Condition
-from labcapture.protocol.expand import Instance, Wrong, names_inside, strings
+from labcapture.protocol.expand import MAX_CHARACTERS, Instance, Loc, Wrong, characters, names_inside, strings
 from labcapture.protocol.fill import stray_brace, substitute
 from labcapture.protocol.steps import Assign, Form, Interview, Leaf, Movie, Question, Review
 
@@ -71,6 +71,8 @@ class Resolver:
                     raise Wrong(f"'{owner}' and '{instance.step.id}' both answer to {{{full}}}", instance.loc, full)
         self._variables |= owners.keys()
         self._instances = instances
+        self._seen: dict[Loc, list[str]] = {}  # names in the texts of a step of the file
+        self._characters = 0
 
     def resolve(self, place: int) -> Resolved:
         """Return the step at ``place`` with all its names resolved.
@@ -127,7 +129,7 @@ class Resolver:
                 return full
         return None
 
-    def _check_name(self, instance: Instance, name: str, loc: tuple[str | int, ...]) -> str:
+    def _check_name(self, instance: Instance, name: str, loc: Loc) -> str:
         if name in instance.values:
             return name
         full = self._full(instance, name)
@@ -136,7 +138,7 @@ class Resolver:
             raise Wrong(f"'{name}' is no variable{_near(name, known)}", loc, name)
         return full or name
 
-    def _condition(self, instance: Instance, text: str, loc: tuple[str | int, ...]) -> Condition:
+    def _condition(self, instance: Instance, text: str, loc: Loc) -> Condition:
         try:
             condition = Condition(text)
         except ValueError as error:
@@ -145,28 +147,43 @@ class Resolver:
         return Condition(text, {name: other for name, other in full.items() if name != other})
 
     def _texts(self, instance: Instance, step: Leaf) -> Leaf:
-        data = step.model_dump(exclude={"id", "when", "kind"})
-        bad = next((text for text in strings(data) if stray_brace(text)), None)
-        if bad is not None:
-            raise Wrong("a brace that is part of no {name}; write it twice", _where(instance, data, bad), bad)
         full: dict[str, str] = {}
-        for name in sorted(names_inside(data)):
-            other = self._check_name(instance, name, _where(instance, data, f"{{{name}}}"))
+        for name in self._names(instance, step):
+            try:
+                other = self._check_name(instance, name, ())
+            except Wrong as error:
+                raise Wrong(error.message, _where(instance, step, f"{{{name}}}"), name) from None
             if other != name:
                 full[name] = f"{{{other}}}"
         if not full:
             return step
-        try:
-            return type(step).model_validate(
-                {**substitute(data, full), **step.model_dump(include={"id", "when", "kind"})}
+        data = substitute(step.model_dump(exclude={"id", "when", "kind"}), full)
+        self._characters += characters(data)
+        if self._characters > MAX_CHARACTERS:
+            raise Wrong(
+                f"its texts have more than {MAX_CHARACTERS} characters once filled in", instance.loc, instance.source
             )
+        try:
+            return type(step).model_validate({**data, **step.model_dump(include={"id", "when", "kind"})})
         except ValidationError as error:
             raise Wrong(error.errors()[0]["msg"], instance.loc, instance.source) from None
 
+    def _names(self, instance: Instance, step: Leaf) -> list[str]:
+        """Return the names in the texts of ``step``; those of a step that is as in the file are looked for once."""
+        if not instance.filled and instance.loc in self._seen:
+            return self._seen[instance.loc]
+        data = step.model_dump(exclude={"id", "when", "kind"})
+        bad = next((text for text in strings(data) if stray_brace(text)), None)
+        if bad is not None:
+            raise Wrong("a brace that is part of no {name}; write it twice", _where(instance, step, bad), bad)
+        self._seen[instance.loc] = sorted(names_inside(data))
+        return self._seen[instance.loc]
 
-def _where(instance: Instance, data: Mapping[str, Any], part: str) -> tuple[str | int, ...]:
+
+def _where(instance: Instance, step: Leaf, part: str) -> Loc:
     """Return the place of the key whose value has ``part`` in it."""
-    loc, node = list(instance.loc), data
+    loc = list(instance.loc)
+    node: Any = step.model_dump(exclude={"id", "when", "kind"})
     while isinstance(node, dict | list | tuple):
         pairs: Iterable[tuple[Any, Any]] = node.items() if isinstance(node, dict) else enumerate(node)
         for key, value in pairs:
