@@ -93,6 +93,13 @@ def run(
     autopilot: Annotated[int | None, typer.Option(help="Seed; answers for the participant and starts at once.")] = None,
     stimuli: Annotated[Path | None, typer.Option(help="Folder of the films.")] = None,
     language: Annotated[str, typer.Option(help="Language of the participant's texts.")] = "en",
+    seed: Annotated[int | None, typer.Option(help="Of orders and draws; the autopilot's, else 0.")] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Give a variable its first value.")
+    ] = None,
+    resume: Annotated[Path | None, typer.Option(help="Session that this one goes on with; what is done stays.")] = None,
+    speed: Annotated[float, typer.Option(min=0.01, max=100, help="How much faster the autopilot is.")] = 1.0,
+    experimenter: Annotated[str, typer.Option(help="Experimenter's pseudonym.")] = "",
     as_json: Json = False,
 ) -> None:
     """Run a session."""
@@ -109,6 +116,11 @@ def run(
         stimuli=stimuli,
         language=language,
         terminal=terminal,
+        seed=seed,
+        settings=settings or (),
+        resume=resume,
+        speed=speed,
+        experimenter=experimenter,
     )
     if as_json:
         _print_json(result.model_dump(mode="json"))

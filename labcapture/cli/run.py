@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from labcapture.core.errors import EngineError
+from labcapture.core.errors import BadInput, EngineError
 from labcapture.engine.client import Client
 from labcapture.engine.messages import Abort, EngineState, Prepare, SessionResult, Shutdown, Snapshot, Start
 
@@ -32,6 +33,11 @@ def run_session(
     stimuli: Path | None,
     language: str,
     terminal: Console,
+    seed: int | None = None,
+    settings: Sequence[str] = (),
+    resume: Path | None = None,
+    speed: float = 1.0,
+    experimenter: str = "",
 ) -> SessionResult:
     """Run one session from its files to its verdict.
 
@@ -49,6 +55,11 @@ def run_session(
         stimuli=str(stimuli.resolve()) if stimuli else None,
         autopilot=autopilot,
         language=language,
+        seed=seed,
+        variables=_assignments(settings),
+        resume=str(resume.resolve()) if resume else None,
+        speed=speed,
+        experimenter=experimenter,
     )
     if not headless:
         from labcapture.console.app import check_screen
@@ -65,6 +76,21 @@ def run_session(
         _end(client)
     _tell(result, terminal)
     return result
+
+
+def _assignments(settings: Sequence[str]) -> dict[str, str]:
+    """Return NAME=VALUE pairs as a mapping.
+
+    Raises
+    ------
+    BadInput
+        There is no ``=`` in one.
+    """
+    pairs = [text.partition("=") for text in settings]
+    for name, equals, value in pairs:
+        if not name or not equals:
+            raise BadInput("names no variable", f"--set {name}{value}", "Write --set NAME=VALUE.")
+    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def _follow(client: Client, terminal: Console) -> SessionResult:
@@ -126,6 +152,7 @@ def progress(snapshot: Snapshot) -> RenderableType:
         head.append(f"  step {snapshot.step + 1} of {len(snapshot.steps)}: {step.title or step.id}")
     left = snapshot.remaining_s
     total = snapshot.elapsed_s + (left or 0.0)
+    asked = _asked(snapshot)
     bar = Table.grid(padding=(0, 1))
     bar.add_row(
         ProgressBar(total=max(total, 1e-9), completed=snapshot.elapsed_s, width=40),
@@ -139,7 +166,35 @@ def progress(snapshot: Snapshot) -> RenderableType:
         lost = [Text(str(n), style="bold red" if n else "") for n in (stream.lost_before_us, stream.lost_by_us)]
         nominal = f"{stream.nominal_rate_hz:g}" if stream.nominal_rate_hz else "any"
         table.add_row(stream.name, f"{stream.rate_hz:.1f}", nominal, str(stream.received), *lost)
-    return Group(head, bar, table)
+    return Group(head, *asked, bar, table)
+
+
+def _asked(snapshot: Snapshot) -> list[Text]:
+    """Return what waits for somebody in the room."""
+    prompt = snapshot.prompt
+    if prompt is None or not prompt.awaits:
+        return []
+    line = Text("  ")
+    ways = {"confirm": "tell confirm", "enter": f"enter {prompt.variable}"}
+    line.append(f"labcapture {ways.get(prompt.awaits, 'tell answer')}", style="cyan")
+    if prompt.keys:
+        line.append(f" ({', '.join(prompt.keys)})", style="cyan")
+    if prompt.text:
+        line.append(f"  {' '.join(prompt.text.split())[:100]}")
+    return [line]
+
+
+def outcome(result: SessionResult) -> str:
+    """Say what the stage counted, what was flagged, and what is left of the ledger; empty if there is nothing."""
+    words = []
+    if shown := result.stage.get("film_frames_shown", 0):
+        dropped, late = result.stage.get("film_frames_dropped", 0), result.stage.get("late_flips", 0)
+        words.append(f"film: {shown} frames shown, {dropped} dropped, {late} late flips")
+    if result.flags:
+        words.append(f"{result.flags} flagged in reviews")
+    if result.balance is not None:
+        words.append(f"account {result.balance:g} {result.currency}".rstrip())
+    return "; ".join(words)
 
 
 def _tell(result: SessionResult, terminal: Console) -> None:
@@ -149,6 +204,8 @@ def _tell(result: SessionResult, terminal: Console) -> None:
     terminal.print(f"part {result.part} ({result.verdict}): {result.reason}", style=style, markup=False)
     if result.sync_test is not None:
         terminal.print(render_sync(result.sync_test))
+    if facts := outcome(result):
+        terminal.print(facts, markup=False)
     if result.error:
         terminal.print(f"while it ran: {result.error}", style="bold red", markup=False)
     terminal.print(result.folder, markup=False, soft_wrap=True)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from labcapture.core.chunks import Chunk, ClockOffset, Frame, Gap, Samples, StreamSpec
+from labcapture.core.chunks import AudioBlock, Chunk, ClockOffset, Frame, Gap, Samples, StreamSpec
 from labcapture.engine.clocks import LiveClocks
 from labcapture.engine.health import StreamMonitor
 from labcapture.engine.loop_tap import LoopTap
 from labcapture.engine.previewer import Previewer
+from labcapture.engine.sound_tap import SoundTap
 from labcapture.recording.quality import GapTracker
 from labcapture.recording.recorder import Recorder
 
@@ -21,6 +22,7 @@ class Intake:
         self.clocks = LiveClocks(streams)
         self.recorder: Recorder | None = None  # set once every stream has delivered
         self.loop: LoopTap | None = None  # set before anything flows
+        self.sound: SoundTap | None = None  # the same
         self._early: dict[str, ClockOffset] = {}  # newest measurement of each sender's clock before there is a recorder
         self._previewer = previewer
         self._trackers = {spec.name: GapTracker(spec) for spec in streams if spec.kind == "frames"}
@@ -44,6 +46,8 @@ class Intake:
             self.clocks.note(chunk)
         if self.loop is not None:
             self.loop.note(chunk)
+        if self.sound is not None and isinstance(chunk, AudioBlock) and chunk.stream == self.sound.stream:
+            self.sound.note(chunk)
         self._previewer.offer(chunk, monitor.clock_offset)
 
     def _gap(self, gap: Gap) -> None:

@@ -36,6 +36,11 @@ class Prepare(Model):
     stimuli: str | None = None
     autopilot: int | None = None
     language: str = "en"
+    seed: int | None = Field(default=None, description="Of all orders and draws; the autopilot's, else 0, if None")
+    variables: dict[str, str] = Field(default_factory=dict, description="First values of the protocol's variables")
+    experimenter: str = ""
+    speed: float = Field(default=1.0, gt=0, le=100, description="How fast the autopilot answers, reads and waits")
+    resume: str | None = Field(default=None, description="Folder of the session that this one goes on with")
 
 
 class Start(Model):
@@ -83,6 +88,70 @@ class Mark(Model):
     )
 
 
+_Time = Annotated[
+    float | None,
+    Field(allow_inf_nan=False, description="LSL time of the key (s); that of its arrival if None"),
+]
+
+
+class Skip(Model):
+    """Leave the present step out; between two steps, the next one."""
+
+    command: Literal["skip"] = "skip"
+    reason: str = Field(default="", max_length=500)
+    time: _Time = None
+
+
+class Redo(Model):
+    """Run a step again: the present one, the one just ended, or the one named. Its earlier take is kept."""
+
+    command: Literal["redo"] = "redo"
+    step: str | None = None
+    time: _Time = None
+
+
+class Jump(Model):
+    """Go on at another step."""
+
+    command: Literal["jump"] = "jump"
+    step: str
+    time: _Time = None
+
+
+class Confirm(Model):
+    """Go on from a step that waits for the experimenter: consent given, break over, head in place, ..."""
+
+    command: Literal["confirm"] = "confirm"
+    reason: str = Field(default="", max_length=500)
+    time: _Time = None
+
+
+class Ask(Model):
+    """Mark that the interviewer begins to ask the present question, or has asked it."""
+
+    command: Literal["ask"] = "ask"
+    edge: Literal["start", "end"]
+    time: _Time = None
+
+
+class Answer(Model):
+    """Enter what was answered to the present question, or what was said in an interview."""
+
+    command: Literal["answer"] = "answer"
+    value: str = Field(max_length=4000)
+    time: _Time = None
+
+
+class Enter(Model):
+    """Enter the value of a variable that the protocol leaves to a person; at any time in the session."""
+
+    command: Literal["enter"] = "enter"
+    variable: str
+    value: str
+    by: Literal["experimenter", "assistant", "autopilot"] = "experimenter"
+    time: _Time = None
+
+
 class Ping(Model):
     """Ask for the present snapshot."""
 
@@ -96,8 +165,26 @@ class Shutdown(Model):
 
 
 Command = Annotated[
-    Prepare | Start | Pause | Resume | Abort | Note | Mark | Ping | Shutdown, Field(discriminator="command")
+    Prepare
+    | Start
+    | Pause
+    | Resume
+    | Abort
+    | Skip
+    | Redo
+    | Jump
+    | Confirm
+    | Ask
+    | Answer
+    | Enter
+    | Note
+    | Mark
+    | Ping
+    | Shutdown,
+    Field(discriminator="command"),
 ]
+Operation = Skip | Redo | Jump | Confirm | Ask | Answer | Enter
+"""What people do while a protocol runs, beside pauses, marks and notes."""
 command_adapter: TypeAdapter[Command] = TypeAdapter(Command)
 
 
@@ -157,6 +244,34 @@ class StepView(Model):
     trial: str | None = None
     verdict: Literal["annotatable", "not annotatable"] | None = None
     reason: str = ""
+
+
+class Prompt(Model):
+    """What the experimenter, or the interviewer, needs for the present step.
+
+    A variable that is hidden until later stands as an ellipsis in its text.
+    """
+
+    step: str
+    kind: str
+    text: str = Field(default="", description="In the session's language, variables filled in")
+    awaits: Literal["", "confirm", "answer", "text", "number", "enter"] = Field(
+        default="", description="What ends the step; empty: the participant, or its own time"
+    )
+    keys: tuple[str, ...] = Field(default=(), description="Answers, or values to enter, to choose from")
+    variable: str = Field(default="", description="To be entered")
+    by: str = Field(default="", description="Who is to enter it")
+    unit: str = ""
+    expected: str = ""
+    group: str = ""
+    item: str = ""
+    role: str = ""
+    number: int = Field(default=0, description="Of this question among all questions; 0: it is none")
+    total: int = 0
+    asked: Literal["", "start", "end"] = Field(default="", description="Which edge of the question was marked last")
+    answer: str = Field(default="", description="As entered so far")
+    isi_s: float | None = Field(default=None, description="Of a paced question: the next step begins after this")
+    since_s: float = Field(default=0.0, description="Since the step was begun")
 
 
 class Alarm(Model):
@@ -223,6 +338,10 @@ class SessionResult(Model):
     sync_test: dict[str, Any] | None = Field(
         default=None, description="What a sync_test came to, as the attributes of /sync_test have it"
     )
+    stage: dict[str, int] = Field(default_factory=dict, description="Film frames shown and dropped, late flips, ...")
+    balance: float | None = Field(default=None, description="Of the protocol's ledger, at the end")
+    currency: str = ""
+    flags: int = Field(default=0, description="Stretches that the participant flagged in reviews")
 
 
 class Snapshot(Model):
@@ -243,6 +362,9 @@ class Snapshot(Model):
     trial: str | None = Field(default=None, description="The trial whose pictures are being recorded")
     step: int | None = Field(default=None, description="Index into steps of the running one")
     steps: tuple[StepView, ...] = ()
+    prompt: Prompt | None = Field(default=None, description="Of the running step")
+    balance: float | None = Field(default=None, description="Of the protocol's ledger")
+    currency: str = ""
     elapsed_s: float = Field(default=0.0, description="Since the start of the protocol")
     step_elapsed_s: float = 0.0
     remaining_s: float | None = Field(default=None, description="Estimate for the rest of the protocol")

@@ -19,6 +19,7 @@ from labcapture.engine.log import SessionLog
 from labcapture.engine.loop_tap import LoopTap
 from labcapture.engine.messages import Prepare
 from labcapture.engine.previewer import Previewer
+from labcapture.engine.sound_tap import SoundTap
 from labcapture.recording.recorder import Recorder, SessionHeader, create_folder
 from labcapture.stage.process import StageProcess
 
@@ -41,6 +42,10 @@ class Opened:
     recorder: Recorder
     stage: StageProcess
     loop: LoopTap
+    sound: SoundTap | None
+    """The microphone, for voice onsets."""
+    review_stream: str | None
+    """Camera stream that a review shows."""
 
     def release(self) -> None:
         """Close the stage, the devices and the previews."""
@@ -64,6 +69,7 @@ def open_session(command: Prepare) -> Opened:
         plan.rig.stage,
         language=command.language,
         autopilot=command.autopilot,
+        speed=command.speed,
         environment=surroundings,
         on_log=lambda line: log.info("stage says", line=line),
     )
@@ -88,6 +94,8 @@ def open_session(command: Prepare) -> Opened:
         previewer = Previewer(streams)
         undo.callback(previewer.close)
         intake = Intake(streams, previewer)
+        heard = next((spec for spec in streams if spec.kind == "audio"), None)
+        intake.sound = sound = None if heard is None else SoundTap(heard)
         intake.loop = loop = LoopTap(streams, hello.rate_hz)
         for driver in drivers:
             driver.start(intake.emit)
@@ -106,6 +114,11 @@ def open_session(command: Prepare) -> Opened:
             software=software(),
             rule=plan.protocol.rule,
             started_utc=datetime.now(UTC),
+            experimenter=command.experimenter,
+            seed=plan.order.seed,
+            place=plan.order.place,
+            variables=plan.variables,
+            resumed_from=plan.resumed.folder if plan.resumed else "",
         )
         folder = create_folder(plan.out, header)
         undo.callback(shutil.rmtree, folder)
@@ -114,7 +127,21 @@ def open_session(command: Prepare) -> Opened:
         recorder = Recorder(folder, header, streams)
         intake.recorder = recorder
         log.info("prepared", streams=[spec.name for spec in streams], niceness=niceness())
+        review = next((spec.name for spec in streams if spec.kind == "frames" and len(spec.shape) == 3), None)
         undo.pop_all()
     return Opened(
-        command, plan, simulated, folder, log, Alarms(log), tuple(drivers), intake, previewer, recorder, stage, loop
+        command,
+        plan,
+        simulated,
+        folder,
+        log,
+        Alarms(log),
+        tuple(drivers),
+        intake,
+        previewer,
+        recorder,
+        stage,
+        loop,
+        sound,
+        review,
     )

@@ -30,6 +30,7 @@ from labcapture.engine.messages import (
     Abort,
     Command,
     EngineState,
+    Enter,
     ErrorReply,
     Mark,
     Note,
@@ -45,7 +46,8 @@ from labcapture.engine.messages import (
     command_adapter,
 )
 from labcapture.engine.opening import Opened, open_session
-from labcapture.engine.session import Session, naming
+from labcapture.engine.session import Session
+from labcapture.engine.viewing import naming
 
 _TICK_S = 0.02
 _SNAPSHOT_S = 0.1
@@ -166,6 +168,10 @@ class Server:
             session.note(command.text, command.time)
         elif isinstance(command, Mark):
             session.mark(command.label, command.time)
+        else:
+            if not isinstance(command, Enter):
+                self._need(command, EngineState.RUNNING, EngineState.PAUSED)
+            session.obey(command)
         return {}
 
     def _need(self, command: Command, *states: EngineState) -> Session:

@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import zmq
 
 from labcapture.core.clock import lsl_time
+from labcapture.core.errors import EngineError
+from labcapture.engine import messages as told
+from labcapture.engine.autopilot import Autopilot
+from labcapture.engine.conduct import Conduct
 from labcapture.engine.driving import as_device_error
-from labcapture.engine.messages import EngineState, MarkerView, Prepare, SessionResult, StepView
+from labcapture.engine.messages import EngineState, SessionResult
 from labcapture.engine.opening import Opened
+from labcapture.engine.prompting import prompt
+from labcapture.engine.viewing import naming, step_view
 from labcapture.engine.watching import Watch
-from labcapture.protocol import runner as runs
-from labcapture.protocol.steps import Form, Movie
-from labcapture.recording.quality import TrialVerdict
+from labcapture.protocol import events as runs
+from labcapture.protocol.runner import Runner
+from labcapture.protocol.steps import Interview, Question
 from labcapture.stage import messages as stage
 
-_POST_ROLL_S = 0.25  # pictures go on so long after a trial's last step, to hold the frame that shows its end
 _STAGE_SILENT_S = 3.0
 _FINISH_S = 30.0
 _ABORT_S = 2.0  # for the stage to end its step and to send what it counted
-_MARKERS_SHOWN = 40
 
 
 class Session:
@@ -36,14 +38,24 @@ class Session:
         self._recorder = opened.recorder
         self._alarms = opened.alarms
         self._log = opened.log
-        lengths = {clip: self._plan.manifest.clip(clip).duration_s for clip in self._plan.films}
-        self._runner = runs.Runner(self._plan.protocol, lengths)
-        self._reports = {s.id: s.about for s in self._plan.protocol.steps if isinstance(s, Form) and s.about}
+        command = opened.command
+        lengths = {clip.id: clip.duration_s for clip in self._plan.manifest.clips}
+        known = {"participant": command.participant, "session": command.session, "language": command.language}
+        self._runner = Runner(
+            self._plan.order,
+            lengths,
+            history=self._plan.history.assigned,
+            variables={**known, "protocol": self._plan.protocol.name, **self._plan.variables},
+            done=self._plan.resumed.done if self._plan.resumed else (),
+        )
+        self._conduct = Conduct(opened, self._runner)
+        self._pilot: Autopilot | None = None
+        if command.autopilot is not None:
+            ledger = self._plan.protocol.ledger
+            self._pilot = Autopilot(command.autopilot, command.speed, ledger.mark if ledger else "")
         self._started: float | None = None
-        self._step_started: float | None = None
+        self._paused: float | None = None  # LSL s
         self._stage_heard = time.monotonic()
-        self._facts: dict[str, float | int | str] = {}  # what the stage counted during the step that ended last
-        self._markers: deque[MarkerView] = deque(maxlen=_MARKERS_SHOWN)
         self._watch = Watch(self._alarms, opened.intake.monitors, self._recorder, opened.previewer, self._plan.out)
         self._abort_due: float | None = None
         self._completed = False
@@ -55,24 +67,26 @@ class Session:
     def start(self) -> None:
         """Begin the protocol."""
         self._started = time.monotonic()
-        self._mark("session_start", "engine")
+        self._conduct.mark("session_start", "engine")
         self._advance(runs.Start())
 
     def pause(self) -> None:
         """Hold the protocol."""
-        self._mark("pause", "experimenter")
-        self._advance(runs.Pause())
+        self._paused = lsl_time()
+        self._operate(runs.Pause(), "pause", self._paused)
 
     def resume(self) -> None:
         """Go on."""
-        self._mark("resume", "experimenter")
-        self._advance(runs.Resume())
+        if self._paused is not None:
+            self._conduct.asking.hold(lsl_time() - self._paused)
+            self._paused = None
+        self._operate(runs.Resume(), "resume", None)
 
     def abort(self, reason: str) -> None:
         """End the session in order; what is recorded stays."""
         if self.over:
             return
-        self._mark("abort", "experimenter")
+        self._conduct.mark("abort", "experimenter")
         self._log.warning("aborted", reason=reason)
         if self._started is None:
             self.over = True
@@ -86,8 +100,59 @@ class Session:
         self._log.info("note", text=text)
 
     def mark(self, label: str, time: float | None) -> None:
-        """Write a marker of the experimenter at LSL ``time`` (now if None)."""
-        self._mark(label, "experimenter", time=time)
+        """Write a marker of the experimenter at LSL ``time`` (now if None); the protocol's ledger may count it."""
+        moment = lsl_time() if time is None else time
+        step = self._runner.present
+        self._conduct.mark(label, "experimenter", step.id if step else "", moment)
+        self._advance(runs.Marked(label), moment)
+
+    def obey(self, command: told.Operation) -> None:
+        """Do what the experimenter, the interviewer or the assistant wants.
+
+        Raises
+        ------
+        EngineError
+            It means nothing now; the message says why.
+        """
+        match command:
+            case told.Skip():
+                self._operate(runs.Skip(command.reason or "skipped"), "skip", command.time)
+            case told.Redo():
+                self._operate(runs.Redo(command.step), "redo", command.time)
+            case told.Jump():
+                self._operate(runs.Jump(command.step), f"jump {command.step}", command.time)
+            case told.Confirm():
+                self._operate(runs.Confirm(command.reason), "confirm", command.time)
+            case told.Enter():
+                self._operate(runs.Entered(command.variable, command.value, command.by), "", command.time)
+            case told.Ask():
+                self._ask(command)
+            case told.Answer():
+                self._answer(command)
+
+    def _operate(self, event: runs.Event, label: str, moment: float | None) -> None:
+        if why := self._runner.refusal(event):
+            raise EngineError(why)
+        moment = lsl_time() if moment is None else moment
+        if label:
+            present = self._runner.present
+            self._conduct.mark(label, "experimenter", present.id if present else "", moment)
+        self._advance(event, moment)
+
+    def _ask(self, command: told.Ask) -> None:
+        moment, step = lsl_time() if command.time is None else command.time, self._runner.present
+        if not isinstance(step, Question):
+            raise EngineError("no question is being asked")
+        self._conduct.asking.mark(command.edge, moment)
+        self._conduct.mark(f"question_{command.edge}/{step.id}", "experimenter", step.id, moment)
+
+    def _answer(self, command: told.Answer) -> None:
+        moment, step = lsl_time() if command.time is None else command.time, self._runner.present
+        if not isinstance(step, Question | Interview):
+            raise EngineError("no question is being asked")
+        if isinstance(step, Question) and step.answers and command.value not in step.answers:
+            raise EngineError(f"'{command.value}' is no answer; it is one of {', '.join(step.answers)}")
+        self._advance(self._conduct.enter_answer(step, command.value, moment), moment)
 
     # Moving along -----------------------------------------------------------------------------------------------------
 
@@ -121,7 +186,24 @@ class Session:
             self._hear(message)
         if not self.over and self._abort_due is not None and time.monotonic() > self._abort_due:
             self._advance(runs.StageLost("the stage did not end its step in time"))
+        if not self.over and self.state is EngineState.RUNNING:
+            self._move_by_itself()
         self._look()
+
+    def _move_by_itself(self) -> None:
+        """Do what is due by the clock, and what the autopilot does in people's places."""
+        now, asked = lsl_time(), self._conduct.asking.present
+        self._conduct.tick(now)
+        if asked is not None and not asked.due_told and asked.is_due(now):
+            asked.due_told = True
+            self._advance(runs.Due(asked.step.id), now)
+        if self._pilot is None:
+            return
+        for deed in self._pilot.tick(self._prompt(), self._runner.take):
+            if isinstance(deed, told.Mark):
+                self.mark(deed.label, None)
+            else:
+                self.obey(deed)
 
     def fail(self, error: BaseException) -> None:
         """End the session in order because of ``error``."""
@@ -131,66 +213,42 @@ class Session:
         self.over = True
 
     def _hear(self, message: stage.FromStage) -> None:
-        if isinstance(message, stage.Marker):
-            self._mark(message.label, "stage", message.step, message.time)
-            self._opened.loop.mark(message.label, message.time, message.step)
-        elif isinstance(message, stage.Flips):
-            self._recorder.flips(message.step, self._runner.view().trial or "", message.rows)
-        elif isinstance(message, stage.Answer):
-            report = self._reports.get(message.step)
-            trial = next((s.trial for s in self._runner.view().steps if s.id == report and s.trial), "")
-            facts = message.model_dump(exclude={"type"})
-            self._recorder.answer(**facts, trial=trial, self_report=report is not None)
-        elif isinstance(message, stage.Done):
-            self._log.info("step ended", **message.model_dump(exclude={"type"}))
-            if message.outcome == "failed":
-                self._alarms.set("stage", "step", True, f"step {message.step} failed: {message.message}", "Redo it.")
-            self._facts = message.facts
-            self._advance(runs.StepDone(message.step, message.outcome, message.message, message.take))
-        elif isinstance(message, stage.Failed):
-            self._error = self._error or f"stage: {message.message}"
-            self._alarms.set(
-                "stage", "lost", True, f"the stage ended: {message.message}", "All recorded data are kept."
-            )
-            self._advance(runs.StageLost(message.message))
+        match message:
+            case stage.Marker():
+                self._conduct.hear_marker(message)
+                self._opened.loop.mark(message.label, message.time, message.step)
+            case stage.Flips():
+                self._recorder.flips(message.step, self._runner.view().trial or "", message.rows)
+            case stage.Answer():
+                if (answered := self._conduct.hear_answer(message)) is not None:
+                    self._advance(answered, message.time)
+            case stage.Flag():
+                self._conduct.hear_flag(message)
+            case stage.Done():
+                self._log.info("step ended", **message.model_dump(exclude={"type"}))
+                if message.outcome == "failed":
+                    cause = f"step {message.step} failed: {message.message}"
+                    self._alarms.set("stage", "step", True, cause, "Redo it.")
+                self._conduct.hear_done(message)
+                self._advance(runs.StepDone(message.step, message.outcome, message.message, message.take))
+            case stage.Failed():
+                self._error = self._error or f"stage: {message.message}"
+                self._alarms.set(
+                    "stage", "lost", True, f"the stage ended: {message.message}", "All recorded data are kept."
+                )
+                self._advance(runs.StageLost(message.message))
 
-    def _advance(self, event: runs.Event) -> None:
-        for action in self._runner.handle(event):
-            self._act(action)
-
-    def _act(self, action: runs.Action) -> None:
-        if isinstance(action, runs.OpenTrial):
-            emotion = self._plan.manifest.clip(action.clip).emotion
-            self._recorder.open_trial(
-                action.trial, step=action.step.id, clip=action.clip, emotion=emotion, take=action.take
-            )
-            self._mark(f"trial_open {action.trial}", "engine", action.step.id)
-        elif isinstance(action, runs.CloseTrial):
-            self._mark(f"trial_close {action.trial}", "engine")
-            self._recorder.close_trial(lsl_time() + _POST_ROLL_S, whole=action.whole, **self._facts)
-        elif isinstance(action, runs.ShowStep):
-            self._step_started, self._facts = time.monotonic(), {}
-            film = str(self._plan.films[action.step.clip]) if isinstance(action.step, Movie) else None
-            self._tell(stage.Show(step=action.step.model_dump(mode="json"), take=action.take, clip=film))
-        elif isinstance(action, runs.StopStep):
-            self._tell(stage.Stop())
-        elif isinstance(action, runs.PauseStage):
-            self._tell(stage.Pause())
-        elif isinstance(action, runs.ResumeStage):
-            self._tell(stage.Resume())
-        else:
-            self._mark("session_end", "engine")
-            self._completed = action.completed
-            self.over = True
-
-    def _tell(self, message: stage.ToStage) -> None:
-        self._opened.stage.send(message)
-
-    def _mark(self, label: str, source: str, step: str = "", time: float | None = None) -> None:
-        moment = lsl_time() if time is None else time
-        if label != "step_offset":  # the next step's onset says as much
-            self._markers.append(MarkerView(time=moment, label=step if label == "step_onset" else label))
-        self._recorder.marker(moment, label, source, step)
+    def _advance(self, event: runs.Event, moment: float | None = None) -> None:
+        """Have the runner take in ``event`` of LSL time ``moment`` (now if None), and do what follows."""
+        follows: runs.Event | None = event
+        while follows is not None:
+            actions = self._runner.handle(follows)
+            follows = self._conduct.perform(actions, lsl_time() if moment is None else moment)
+            if follows is not None and follows.outcome == "failed":
+                cause = f"step {follows.step} failed: {follows.reason}"
+                self._alarms.set("stage", "step", True, cause, "Go on, or redo the clip.")
+        if self._conduct.finish is not None:
+            self._completed, self.over = self._conduct.finish.completed, True
 
     # Watching ---------------------------------------------------------------------------------------------------------
 
@@ -213,9 +271,11 @@ class Session:
 
     def _clips_left_s(self, run: runs.RunView) -> float:
         """Return how long pictures are still to be recorded."""
-        left = sum(step.expected_s for step in run.steps if step.kind == "movie" and step.state == "pending")
-        if run.trial is not None and run.index is not None and self._step_started is not None:
-            left += max(0.0, run.steps[run.index].expected_s - (time.monotonic() - self._step_started))
+        units = [planned.recording for planned in self._plan.order.steps]
+        pairs = zip(units, run.steps, strict=True)
+        left = sum(step.expected_s for unit, step in pairs if unit is not None and step.state == "pending")
+        if run.trial is not None and run.index is not None and self._conduct.step_started is not None:
+            left += max(0.0, run.steps[run.index].expected_s - (time.monotonic() - self._conduct.step_started))
         return left
 
     # Closing ----------------------------------------------------------------------------------------------------------
@@ -223,17 +283,33 @@ class Session:
     def close(self, error: str = "") -> SessionResult:
         """Stop everything in order and finish the files; returns how the session ended."""
         self._error = self._error or error
+        conduct = self._conduct
+        conduct.asking.close(lsl_time())
         if self._runner.view().trial is None:
             self._recorder.wait_trials(_FINISH_S)  # the last trial still takes in its post-roll
         self._opened.release()
         self._opened.loop.conclude(self._recorder, self._log)
         self._log.info("closing", completed=self._completed, error=self._error)
         self._log.close()  # before the recorder takes its checksum
+        ledger = self._plan.protocol.ledger
+        facts = {
+            "stage": conduct.counts,
+            "flags": conduct.flags,
+            "balance": self._runner.balance,
+            "currency": ledger.currency if ledger else "",
+        }
+        self._recorder.tell(**facts, assigned={**self._assigned_before(), **conduct.assigned})
         summary = self._recorder.close(completed=self._completed, error=self._error)
         return SessionResult(
             folder=str(self._opened.folder),
             **{name: summary[name] for name in SessionResult.model_fields if name in summary},
         )
+
+    def _assigned_before(self) -> dict[str, str]:
+        """Return the variables that had got their value before the session began."""
+        before = dict(self._plan.resumed.assigned) if self._plan.resumed else {}
+        given = {name: str(value) for name, value in self._plan.variables.items() if name in self._plan.assignable}
+        return {**before, **given}
 
     # Telling ----------------------------------------------------------------------------------------------------------
 
@@ -241,11 +317,12 @@ class Session:
         """Return the session's part of a `labcapture.engine.messages.Snapshot`."""
         now = time.monotonic()
         run, status = self._runner.view(), self._recorder.status()
-        step_elapsed = now - self._step_started if self._step_started else 0.0
+        step_elapsed = self._step_elapsed_s()
+        ledger = self._plan.protocol.ledger
         return {
             **naming(self._opened.command),
             "alarms": self._alarms.view(),
-            "markers": tuple(self._markers),
+            "markers": tuple(self._conduct.markers),
             "simulated": self._opened.simulated,
             "protocol": self._plan.protocol.name,
             "paradigm": self._plan.protocol.paradigm,
@@ -253,7 +330,10 @@ class Session:
             "folder": str(self._opened.folder),
             "trial": run.trial,
             "step": run.index,
-            "steps": tuple(_step_view(step, status.verdicts) for step in run.steps),
+            "steps": tuple(step_view(step, status.verdicts) for step in run.steps),
+            "prompt": self._prompt(),
+            "balance": self._runner.balance,
+            "currency": ledger.currency if ledger else "",
             "elapsed_s": now - self._started if self._started else 0.0,
             "step_elapsed_s": step_elapsed,
             "remaining_s": self._runner.remaining_s(step_elapsed),
@@ -277,23 +357,11 @@ class Session:
             "preview": self._opened.previewer.board.layout,
         }
 
+    def _step_elapsed_s(self) -> float:
+        started = self._conduct.step_started
+        return time.monotonic() - started if started else 0.0
 
-def _step_view(step: runs.StepStatus, verdicts: Mapping[str, TrialVerdict]) -> StepView:
-    judged = verdicts.get(step.trial) if step.trial else None
-    verdict: Literal["annotatable", "not annotatable"] | None = None
-    if judged is not None:
-        verdict = "annotatable" if judged.annotatable else "not annotatable"
-    return StepView(
-        id=step.id,
-        kind=step.kind,
-        title=step.title,
-        state=step.state,
-        trial=step.trial,
-        verdict=verdict,
-        reason="; ".join(filter(None, [step.reason, *(judged.reasons if judged else ())])),
-    )
-
-
-def naming(command: Prepare) -> dict[str, Any]:
-    """Return what a snapshot says of a session from the moment it is asked for."""
-    return {"participant": command.participant, "session": command.session, "autopilot": command.autopilot}
+    def _prompt(self) -> told.Prompt | None:
+        asked = self._conduct.asking.present
+        present, language = self._runner.present, self._opened.command.language
+        return prompt(self._plan.order, present, self._runner.shown, language, asked, self._step_elapsed_s())

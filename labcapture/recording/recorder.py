@@ -244,6 +244,10 @@ class Recorder(Rows):
 
         self._pipeline.put_action(enter)
 
+    def tell(self, **facts: Any) -> None:  # noqa: ANN401 - any JSON
+        """Have the summary say ``facts``, too."""
+        self._more |= facts
+
     def sync_test(self, rows: Sequence[tuple[Any, ...]], figures: dict[str, Any]) -> None:
         """Enter what a sync_test came to: its rows, and its figures, which stand in the summary too."""
         self._more["sync_test"] = figures
