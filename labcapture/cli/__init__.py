@@ -207,6 +207,14 @@ def calibrate(
 
 
 @app.command()
+def browse(folder: Annotated[Path, typer.Argument(help="Folder with sessions.")] = Path("sessions")) -> None:
+    """Show the sessions in a folder in a window: filter, verify, recover, open their reports."""
+    from labcapture.console.app import browse as window
+
+    raise typer.Exit(window(folder))
+
+
+@app.command()
 def devices(as_json: Json = False) -> None:
     """Tell what is plugged in and what it says of itself."""
     from labcapture.cli.devices import list_devices, render_devices

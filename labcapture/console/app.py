@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication
 
 from labcapture.console import theme as themes
 from labcapture.console.bridge import Bridge
+from labcapture.console.browser import SessionBrowser
 from labcapture.console.window import ConsoleWindow
 from labcapture.core.errors import BadInput, LabcaptureError
 from labcapture.engine.messages import Command, EngineState, Prepare, Snapshot, Start
@@ -133,5 +134,36 @@ def main(connection: Path | None = None, prepare: Mapping[str, Any] | None = Non
     finally:
         awake.stop()
         console.close()
+        signal.signal(signal.SIGINT, before)
+    return 0
+
+
+def browse(folder: Path) -> int:
+    """Show the sessions in ``folder`` until the window is closed; return the exit code 0.
+
+    Raises
+    ------
+    BadInput
+        There is no such folder, or no screen.
+    """
+    if not folder.is_dir():
+        raise BadInput("no such folder", str(folder), "Name a folder with sessions.")
+    check_screen()
+    running = QApplication.instance()
+    application = running if isinstance(running, QApplication) else QApplication(sys.argv[:1])
+    QCoreApplication.setApplicationName("labcapture")
+    themes.apply(application, themes.DARK)
+    browser = SessionBrowser(themes.DARK, folder.absolute())
+    browser.show()
+    browser.look(folder.absolute())
+    before = signal.signal(signal.SIGINT, lambda *_: QTimer.singleShot(0, browser.close))
+    awake = QTimer()
+    awake.timeout.connect(lambda: None)
+    awake.start(_SIGNAL_MS)
+    try:
+        application.exec()
+    finally:
+        awake.stop()
+        browser.close()
         signal.signal(signal.SIGINT, before)
     return 0

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt, QUrl, Signal
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtGui import QAction, QDesktopServices, QKeySequence
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from labcapture.console import text
+from labcapture.console.outcome_check import SessionCheck
 from labcapture.console.parts import KeyButton, label, panel
 from labcapture.console.theme import Theme
 from labcapture.engine.messages import SessionResult
@@ -38,6 +39,7 @@ class OutcomeView(QWidget):
             Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
         self.folder.setAccessibleName("Session folder")
+        self.check = SessionCheck(theme)
         self._trials = QGridLayout()
         self._counts = QGridLayout()
         for grid in (self._trials, self._counts):
@@ -51,11 +53,18 @@ class OutcomeView(QWidget):
         again.clicked.connect(self.left)
         open_folder = KeyButton(self._theme, "Open folder", "")
         open_folder.clicked.connect(self._open_folder)
+        report = KeyButton(self._theme, "Report", "R")
+        report.clicked.connect(self.check.open_report)
+        key = QAction("Report", self)
+        key.setShortcut(QKeySequence("R"))
+        key.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        key.triggered.connect(self.check.open_report)
+        self.addAction(key)
 
         frame, column = panel("Session closed")
         column.setContentsMargins(28, 20, 28, 20)
         column.setSpacing(10)
-        for widget in (self.heading, self.reason, self.error, self.folder):
+        for widget in (self.heading, self.reason, self.error, self.check, self.folder):
             column.addWidget(widget)
         column.addSpacing(10)
         self._trials.setColumnStretch(_WORDY, 1)
@@ -66,6 +75,7 @@ class OutcomeView(QWidget):
         column.addStretch()
         row = QHBoxLayout()
         row.addStretch()
+        row.addWidget(report)
         row.addWidget(open_folder)
         row.addWidget(again)
         column.addLayout(row)
@@ -92,6 +102,7 @@ class OutcomeView(QWidget):
         self.error.setText(result.error)
         self.error.setVisible(bool(result.error))
         self.folder.setText(result.folder)
+        self.check.begin(Path(result.folder))
         self.setAccessibleDescription(f"{self.heading.text()}. {result.reason} {result.error}")
         rows = [
             (

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QIntValidator
+from PySide6.QtGui import QAction, QIntValidator, QKeySequence
 from PySide6.QtWidgets import (
     QCheckBox,
     QFileDialog,
@@ -32,6 +32,8 @@ class SetupForm(QWidget):
 
     wanted = Signal(object)
     """A `Prepare`."""
+    browse_wanted = Signal(str)
+    """The sessions in a folder are to be shown."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -54,6 +56,12 @@ class SetupForm(QWidget):
         self.prepare = KeyButton(theme, "Prepare", "Return")
         self.prepare.setProperty("prime", "true")
         self.prepare.clicked.connect(self._want)
+        self.sessions = KeyButton(theme, "Sessions", "F3")
+        self.sessions.clicked.connect(self._browse)
+        key = QAction("Sessions", self)
+        key.setShortcut(QKeySequence("F3"))
+        key.triggered.connect(self._browse)
+        self.addAction(key)
         self.message = label("")
         self.message.setObjectName("refusal")
         self.message.setWordWrap(True)
@@ -103,6 +111,7 @@ class SetupForm(QWidget):
         column.addLayout(form)
         column.addWidget(self.message)
         row = QHBoxLayout()
+        row.addWidget(self.sessions)
         row.addStretch()
         row.addWidget(self.prepare)
         column.addLayout(row)
@@ -142,6 +151,9 @@ class SetupForm(QWidget):
         """Wait for the engine's answer."""
         self._busy = busy
         self._judge()
+
+    def _browse(self) -> None:
+        self.browse_wanted.emit(str(Path(self.out.text().strip() or ".").absolute()))
 
     def _judge(self) -> None:
         needed = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QTimer, Signal
@@ -12,6 +13,7 @@ from PySide6.QtWidgets import QGraphicsOpacityEffect, QHBoxLayout, QMainWindow, 
 
 from labcapture.console import dialogs
 from labcapture.console.alarms import AlarmBanner
+from labcapture.console.browser import SessionBrowser
 from labcapture.console.controls import ABORT, MARK, NOTE, PAUSE, RESUME, START, Control, ControlBar
 from labcapture.console.outcome import OutcomeView
 from labcapture.console.parts import KeyButton, panel
@@ -58,6 +60,7 @@ class ConsoleWindow(QMainWindow):
         self._leaving = False
         self._lost = False
         self._question: dialogs.Question | None = None
+        self.browser: SessionBrowser | None = None
         self.head = StatusHead()
         self.banner = AlarmBanner()
         self.form = SetupForm(theme)
@@ -92,6 +95,7 @@ class ConsoleWindow(QMainWindow):
         if values:
             self.form.fill(values)
         self.form.wanted.connect(self.command)
+        self.form.browse_wanted.connect(self._browse)
         self.outcome.left.connect(self._new_session)
         self.controls.chosen.connect(self._choose)
         self.restart.clicked.connect(self.engine_wanted)
@@ -191,6 +195,15 @@ class ConsoleWindow(QMainWindow):
         self.pages.setCurrentWidget(self.form)
         self.form.participant.setFocus()
 
+    def _browse(self, folder: str) -> None:
+        if self.browser is None:
+            self.browser = SessionBrowser(self._theme, Path(folder))
+        if not self.browser.isVisible():
+            self.browser.look(Path(folder))
+        self.browser.show()
+        self.browser.raise_()
+        self.browser.activateWindow()
+
     @property
     def question(self) -> dialogs.Question | None:
         """The question that is being asked."""
@@ -211,6 +224,9 @@ class ConsoleWindow(QMainWindow):
             return
         self.previews.close_memory()
         self._said.stop()
+        self.outcome.check.stop()
+        if self.browser is not None:
+            self.browser.close()
         super().closeEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name

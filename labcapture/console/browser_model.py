@@ -1,0 +1,190 @@
+"""The table of sessions: rows as they are found, sorted and filtered here, so that thousands stay quick."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtGui import QColor
+
+from labcapture.console import text
+from labcapture.console.browser_ledger import Verified, VerifiedLedger
+from labcapture.console.theme import Theme
+from labcapture.reading.catalogue import SessionRow
+
+Index = QModelIndex | QPersistentModelIndex
+_ROOT = QModelIndex()
+
+COLUMNS = (
+    *("started (UTC)", "participant", "session", "protocol", "part", "good", "bad", "length", "size"),
+    *("verified", "state"),
+)
+STARTED, PARTICIPANT, SESSION, PROTOCOL, PART, GOOD, BAD, LENGTH, SIZE, VERIFIED, STATE = range(len(COLUMNS))
+_FIGURES = {GOOD, BAD, LENGTH, SIZE}
+
+
+class SessionTable(QAbstractTableModel):
+    """Sessions of a folder."""
+
+    def __init__(self, theme: Theme, ledger: VerifiedLedger) -> None:
+        super().__init__()
+        self._theme = theme
+        self._ledger = ledger
+        self._all: list[SessionRow] = []
+        self._words: dict[Path, str] = {}
+        self._shown: list[SessionRow] = []
+        self._filter: list[str] = []
+        self._column, self._descending = STARTED, True
+
+    # What is in it ----------------------------------------------------------------------------------------------------
+
+    def clear(self) -> None:
+        """Forget all."""
+        self.beginResetModel()
+        self._all, self._shown, self._words = [], [], {}
+        self.endResetModel()
+
+    def add(self, rows: Sequence[SessionRow]) -> None:
+        """Add sessions at the end; `settle` puts them in their places."""
+        self._all += rows
+        self._words |= {row.folder: self._text_of(row) for row in rows}
+        shown = [row for row in rows if self._passes(row)]
+        if shown:
+            self.beginInsertRows(_ROOT, len(self._shown), len(self._shown) + len(shown) - 1)
+            self._shown += shown
+            self.endInsertRows()
+
+    def settle(self) -> None:
+        """Filter and sort anew."""
+        self.layoutAboutToBeChanged.emit()
+        kept = {index: self._shown[index.row()].folder for index in self.persistentIndexList()}
+        self._shown = sorted((row for row in self._all if self._passes(row)), key=self._key, reverse=self._descending)
+        places = {row.folder: place for place, row in enumerate(self._shown)}
+        for index, folder in kept.items():
+            moved = self.index(places[folder], index.column()) if folder in places else QModelIndex()
+            self.changePersistentIndex(index, moved)
+        self.layoutChanged.emit()
+
+    def replace(self, row: SessionRow) -> None:
+        """Show a session as it is now."""
+        self._all = [row if old.folder == row.folder else old for old in self._all]
+        self._words[row.folder] = self._text_of(row)
+        for place, old in enumerate(self._shown):
+            if old.folder == row.folder:
+                self._shown[place] = row
+                self.dataChanged.emit(self.index(place, 0), self.index(place, len(COLUMNS) - 1))
+
+    def filter(self, words: str) -> None:
+        """Show the sessions in whose cells all of ``words`` occur."""
+        self._filter = words.lower().split()
+        self.settle()
+
+    @property
+    def total(self) -> int:
+        """How many there are, shown or not."""
+        return len(self._all)
+
+    def at(self, place: int) -> SessionRow:
+        """Return the session in a line."""
+        return self._shown[place]
+
+    def place_of(self, folder: Path) -> int | None:
+        """Return the line of a session, None if it is not shown."""
+        return next((place for place, row in enumerate(self._shown) if row.folder == folder), None)
+
+    def _passes(self, row: SessionRow) -> bool:
+        said = self._words[row.folder]
+        return all(word in said for word in self._filter)
+
+    def _text_of(self, row: SessionRow) -> str:
+        return "  ".join([*(cell(row, column, self._verified(row)) for column in range(len(COLUMNS)))]).lower()
+
+    def _key(self, row: SessionRow) -> Any:  # noqa: ANN401 - a column's own order
+        made = self._verified(row)
+        keys: dict[int, Callable[[], Any]] = {
+            GOOD: lambda: row.good,
+            BAD: lambda: row.bad,
+            LENGTH: lambda: row.length_s or 0.0,
+            SIZE: lambda: row.nbytes,
+            STARTED: lambda: row.started_utc,
+            VERIFIED: lambda: "" if made is None else made.utc,
+        }
+        own = keys.get(self._column, lambda: cell(row, self._column, made).lower())
+        return (own(), row.started_utc, str(row.folder))
+
+    def _verified(self, row: SessionRow) -> Verified | None:
+        return self._ledger.get(row.fingerprint)
+
+    # Qt ---------------------------------------------------------------------------------------------------------------
+
+    def rowCount(self, parent: Index = _ROOT) -> int:  # noqa: N802 - Qt's name
+        """Return how many are shown."""
+        return 0 if parent.isValid() else len(self._shown)
+
+    def columnCount(self, parent: Index = _ROOT) -> int:  # noqa: N802 - Qt's name
+        """Return how many columns there are."""
+        return 0 if parent.isValid() else len(COLUMNS)
+
+    def headerData(  # noqa: N802 - Qt's name
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> object:
+        """Return a heading."""
+        if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
+            return COLUMNS[section]
+        if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.TextAlignmentRole:
+            return _side(section)
+        return None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
+        """Return a cell's words, its side and colour, or the folder as a tool tip."""
+        row, column = self._shown[index.row()], index.column()
+        if role == Qt.ItemDataRole.DisplayRole:
+            return cell(row, column, self._verified(row))
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return _side(column)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return f"{row.folder}\n{row.problem}" if row.problem else str(row.folder)
+        if role == Qt.ItemDataRole.ForegroundRole:
+            made = self._verified(row)
+            bad = made is not None and made.problems and column == VERIFIED
+            odd = (column == STATE and row.state not in {"closed", "recovered"}) or (column == BAD and row.bad)
+            return QColor(self._theme.alarm) if bad else QColor(self._theme.warning) if odd else None
+        return None
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """Sort by a column; within it by start."""
+        self._column, self._descending = column, order is Qt.SortOrder.DescendingOrder
+        self.settle()
+
+
+def cell(row: SessionRow, column: int, made: Verified | None) -> str:
+    """Return the words of a cell."""
+    if column == VERIFIED:
+        if made is None:
+            return "not yet" if row.fingerprint else "no checksums"
+        found = "whole" if not made.problems else f"{made.problems} problems"
+        return f"{found}, {_day(made.utc)}"
+    words: dict[int, Callable[[], str]] = {
+        STARTED: lambda: _day(row.started_utc),
+        PARTICIPANT: lambda: row.participant or row.folder.name,
+        SESSION: lambda: row.session,
+        PROTOCOL: lambda: row.protocol,
+        PART: lambda: row.part if row.part != "none" else "",
+        GOOD: lambda: text.count(row.good),
+        BAD: lambda: text.count(row.bad),
+        LENGTH: lambda: text.clock(row.length_s),
+        SIZE: lambda: text.size(row.nbytes),
+        STATE: lambda: f"{row.state}, simulated" if row.simulated else row.state,
+    }
+    return words[column]()
+
+
+def _day(utc: str) -> str:
+    return f"{utc[:10]} {utc[11:16]}"
+
+
+def _side(column: int) -> Qt.AlignmentFlag:
+    side = Qt.AlignmentFlag.AlignRight if column in _FIGURES else Qt.AlignmentFlag.AlignLeft
+    return side | Qt.AlignmentFlag.AlignVCenter
