@@ -215,6 +215,27 @@ def browse(folder: Annotated[Path, typer.Argument(help="Folder with sessions.")]
 
 
 @app.command()
+def preflight(
+    rig: Annotated[Path, typer.Option(help="Rig file.")],
+    protocol: Annotated[Path | None, typer.Option(help="Protocol file: are its films there, and is there room?")] = None,
+    out: Annotated[Path, typer.Option(help="Folder that sessions will be written to.")] = Path(),
+    stimuli: Annotated[Path | None, typer.Option(help="Folder of the films.")] = None,
+    seconds: Annotated[float, typer.Option(min=1, max=600, help="How long every stream is measured.")] = 5.0,
+    stage: Annotated[bool, typer.Option(help="Try the participant's screen, too.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Go or no-go: instruments, screen, films, disk and machine; exit 0 go, 1 no-go."""
+    from labcapture.cli.preflight import Wanted, check_rig, render_report, report_json
+
+    report = check_rig(Wanted(rig, protocol, out, stimuli, seconds, stage), terminal)
+    if as_json:
+        _print_json(report_json(report))
+    else:
+        Console().print(render_report(report))
+    raise typer.Exit(0 if report.go else 1)
+
+
+@app.command()
 def devices(as_json: Json = False) -> None:
     """Tell what is plugged in and what it says of itself."""
     from labcapture.cli.devices import list_devices, render_devices

@@ -88,7 +88,8 @@ def render_view(view: HeadView) -> RenderableType:
         mark = Text("●", style="green" if limit.ok else "red")
         told = f"{_number(limit.least, limit)} to {_number(limit.most, limit)} {limit.units}".strip()
         if limit.least is None or limit.most is None:
-            told = f"at {'most' if limit.least is None else 'least'} {_number(limit.most if limit.least is None else limit.least, limit)}"
+            bound = limit.most if limit.least is None else limit.least
+            told = f"at {'most' if limit.least is None else 'least'} {_number(bound, limit)}"
         reading = "-" if limit.reading is None else f"{_number(limit.reading, limit)} {limit.units}".strip()
         table.add_row(mark, limit.label, reading, _gauge(limit), Text(told, style="dim"))
     style = "bold green" if view.green else "bold yellow"

@@ -14,7 +14,7 @@ from labcapture.core.geometry import Box
 _SEARCH_WIDTH = 320  # pixels to which pictures are scaled down for the search
 _EYE_WIDTH = 240  # and a face, for its eyes
 _LEAST_FACE = 28  # pixels at search width: a head at 1.2 m
-_TURNS_DEG = (18.0, -18.0)  # the cascades find a face that is tilted by some 10 degrees, not more
+_TURNS_DEG = (12.0, -12.0, 24.0, -24.0)  # the cascades find a face that is tilted by some 10 degrees, not more
 _FRONTAL = ("frontalface_alt2", "frontalface_default")
 _PROFILE = "profileface"
 _EYES = ("eye", "eye_tree_eyeglasses")

@@ -34,8 +34,9 @@ PUSH_S = 0.04
 class EdaFault(Model):
     """A mishap of the simulated sensor, in time since someone first listened to it."""
 
-    kind: Literal["silent", "restart"] = Field(
-        description="silent: connected, but no samples come; restart: the outlet vanishes and comes back"
+    kind: Literal["silent", "restart", "flat"] = Field(
+        description="silent: connected, but no samples come; restart: the outlet vanishes and comes back; "
+        "flat: the electrodes are off, and the value stands still"
     )
     at_s: float = Field(ge=0, description="When it begins, after someone first listened")
     seconds: float = Field(gt=0, le=600, description="How long it lasts")
@@ -176,7 +177,11 @@ def run(settings: SimulatedEda, source_id: str) -> None:
             heard = t[-1]
         lost = np.zeros(len(t), bool)
         for fault in settings.faults:
-            lost |= (t - heard >= fault.at_s) & (t - heard < fault.at_s + fault.seconds)
+            during = (t - heard >= fault.at_s) & (t - heard < fault.at_s + fault.seconds)
+            if fault.kind == "flat":
+                data[during, 0] = 0.0
+            else:
+                lost |= during
         if _vanished(settings, t[-1] - heard):
             outlet = None  # the last reference: liblsl closes it
         elif outlet is None:

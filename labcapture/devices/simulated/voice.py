@@ -42,6 +42,7 @@ class SimulatedVoice(Model):
     click_period_s: float = Field(
         default=0.0, ge=0, le=60, description="A click of one sample every so often; 0 for none"
     )
+    gain: float = Field(default=1.0, ge=0, le=100, description="Times as loud; 3 and more are clipped")
     prefer_generated: bool = Field(
         default=False, description="True: blocks made in this process even where PulseAudio could play the voice"
     )
@@ -57,7 +58,7 @@ class Voice:
     """The voice as an endless signal; what `read` returns does not depend on how it is cut."""
 
     def __init__(self, settings: SimulatedVoice, rate_hz: int, channels: int) -> None:
-        self._loop = _babble(settings.seed, rate_hz)
+        self._loop = np.clip(_babble(settings.seed, rate_hz) * settings.gain, -32768, 32767).astype(np.int16)
         self._click = round(settings.click_period_s * rate_hz)
         self._channels = channels
         self._at = 0

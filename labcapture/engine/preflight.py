@@ -1,0 +1,234 @@
+"""Preflight: opens the whole rig as a session would, looks at it for some seconds, and says go or no-go.
+
+Nothing is recorded. Measuring (`preflight_measure`) and judging (`preflight_streams`, `preflight_rig`) are apart: what
+a check makes of a reading can be tested without an instrument.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from labcapture.core.errors import BadInput, LabcaptureError
+from labcapture.devices.rig import Rig, StageSettings, load_rig
+from labcapture.engine.driving import Driver, as_device_error, close_all
+from labcapture.engine.log import SessionLog
+from labcapture.engine.preflight_measure import Ear, MachineMeasure, MachineMeter, encoding
+from labcapture.engine.preflight_rig import (
+    DEFAULT_MINUTES,
+    FilmFacts,
+    StageFacts,
+    judge_device,
+    judge_films,
+    judge_machine,
+    judge_sleep,
+    judge_stage,
+)
+from labcapture.engine.preflight_rows import Report, Row
+from labcapture.engine.preflight_streams import judge_stream
+from labcapture.protocol.manifest import Manifest, find_manifest, load_manifest
+from labcapture.protocol.model import load_protocol
+from labcapture.stage.messages import Done, Failed, Heartbeat, Show
+from labcapture.stage.process import StageProcess
+
+Progress = Callable[[str], None]
+"""Told what is being done now."""
+
+_FLOW_S = 15.0  # for every stream to deliver
+_SETTLE_S = 0.5  # and then for the first moments to pass
+_TRIAL_S = 3.0
+_TRIAL_ENDS_S = 20.0
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be checked.
+
+    Parameters
+    ----------
+    rig, protocol
+        Files; without a protocol no films are looked for.
+    out
+        Where sessions would be written.
+    stimuli
+        Folder of the films; beside the manifest unless given.
+    seconds
+        For how long every stream is measured.
+    stage
+        Whether the participant's screen is tried, too.
+    """
+
+    rig: Path
+    protocol: Path | None = None
+    out: Path = Path()
+    stimuli: Path | None = None
+    seconds: float = 5.0
+    stage: bool = True
+
+
+def preflight(wanted: Wanted, progress: Progress = lambda what: None) -> Report:
+    """Check everything that a session needs.
+
+    Raises
+    ------
+    BadInput
+        The rig file or the protocol is wrong; all else becomes a row.
+    """
+    rig = load_rig(wanted.rig)
+    films, needed_s, name = _films(wanted, progress)
+    rows: list[Row] = []
+    with ThreadPoolExecutor(1, "stage") as pool:
+        screen = pool.submit(_try_stage, rig.stage) if wanted.stage else None
+        progress("opening the rig")
+        opened = _open(rig)
+        log = SessionLog()
+        drivers = [driver for driver, error in opened if error is None]
+        with ExitStack() as stack:
+            stack.callback(close_all, [driver for driver, _ in opened], log)
+            ear = Ear((spec, driver.config.name) for driver in drivers for spec in driver.streams)
+            facts = screen.result() if screen else None  # its start would disturb what is measured
+            machine = _measure(drivers, ear, wanted, progress)
+    progress("judging")
+    simulated = rig.is_simulated or any(stream.spec.simulated for stream in ear.streams.values())
+    for driver, error in opened:
+        failure = error or (as_device_error(driver.error, driver.config) if driver.error else None)
+        rows += judge_device(driver.config, driver.streams, failure)
+        for spec in driver.streams if failure is None else ():
+            rows += judge_stream(ear.streams[spec.name])
+    if facts is not None:
+        rows += judge_stage(facts)
+    rows += judge_films(films)
+    rows += judge_machine(machine, encoding(list(ear.streams.values())), needed_s)
+    rows.append(judge_sleep(sleep_inhibited()))
+    return Report(rig=rig.name, protocol=name, simulated=simulated, seconds=wanted.seconds, rows=tuple(rows))
+
+
+def _open(rig: Rig) -> list[tuple[Driver, LabcaptureError | None]]:
+    """Open all devices side by side; each with what went wrong."""
+    drivers = [Driver(config) for config in rig.devices]
+    with ThreadPoolExecutor(len(drivers), "open") as pool:
+        futures = [pool.submit(driver.open) for driver in drivers]
+    errors = [future.exception() for future in futures]
+    return [(d, as_device_error(e, d.config) if e else None) for d, e in zip(drivers, errors, strict=True)]
+
+
+def _measure(drivers: list[Driver], ear: Ear, wanted: Wanted, progress: Progress) -> MachineMeasure:
+    """Let all streams flow, and measure them for a while."""
+    meter = MachineMeter(wanted.out)
+    for driver in drivers:
+        driver.start(ear.emit)
+    progress("waiting for every stream")
+    deadline = time.monotonic() + _FLOW_S
+    while ear.silent() and time.monotonic() < deadline and not any(driver.error for driver in drivers):
+        time.sleep(0.05)
+    time.sleep(_SETTLE_S)
+    ear.begin()
+    meter.begin()
+    began = time.monotonic()
+    while (left := began + wanted.seconds - time.monotonic()) > 0:
+        progress(f"measuring every stream, {left:.0f} s left")
+        time.sleep(min(left, 0.25))
+    ear.end()
+    return meter.end()
+
+
+# The participant's screen ---------------------------------------------------------------------------------------------
+
+
+def _try_stage(settings: StageSettings) -> StageFacts:
+    """Open the participant's screen, show a cross for some seconds, count the late flips."""
+    stage = StageProcess(settings)
+    try:
+        hello = stage.start()
+        late: list[int] = []
+        step = {"kind": "fixation", "id": "preflight", "title": "", "seconds": _TRIAL_S}
+        stage.send(Show(step=step))
+        deadline = time.monotonic() + _TRIAL_ENDS_S
+        over = False
+        while not over and time.monotonic() < deadline:
+            stage.socket.poll(100)
+            for message in stage.receive():
+                if isinstance(message, Heartbeat):
+                    late.append(message.late_flips)
+                elif isinstance(message, Failed):
+                    return StageFacts(error=message.message)
+                over = over or isinstance(message, Done)
+    except LabcaptureError as error:
+        return StageFacts(error=error.what, mend=error.mend)
+    finally:
+        stage.close()
+    if not over:
+        return StageFacts(error=f"did not end a step of {_TRIAL_S:g} s")
+    return StageFacts(
+        display=hello.display,
+        size=hello.size,
+        rate_hz=hello.rate_hz,
+        wanted_hz=settings.rate_hz,
+        paced=hello.paced,
+        seconds=_TRIAL_S,
+        late_flips=late[-1] - late[0] if late else 0,
+    )
+
+
+# Films ----------------------------------------------------------------------------------------------------------------
+
+
+def _films(wanted: Wanted, progress: Progress) -> tuple[list[FilmFacts], float, str]:
+    """Return the films of the protocol, how long is to be recorded (s), and the protocol's name."""
+    if wanted.protocol is None:
+        return [], DEFAULT_MINUTES * 60, ""
+    protocol = load_protocol(wanted.protocol)
+    if not protocol.clips:
+        return [], DEFAULT_MINUTES * 60, protocol.name
+    listing = find_manifest(wanted.stimuli)
+    manifest, folder = load_manifest(listing), wanted.stimuli or listing.parent / "stimuli"
+    known = {clip.id: clip for clip in manifest.clips}
+    needed_s = sum(known[clip].duration_s or 0.0 for clip in protocol.clips if clip in known)
+    return list(_look_at_films(manifest, folder, protocol.clips, progress)), needed_s, protocol.name
+
+
+def _look_at_films(manifest: Manifest, folder: Path, clips: tuple[str, ...], progress: Progress) -> Iterator[FilmFacts]:
+    for name in clips:
+        progress(f"looking at film {name}")
+        try:
+            clip = manifest.clip(name)
+            with (folder / clip.file).open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest() if clip.sha256 else ""
+        except BadInput as error:
+            yield FilmFacts(name, error.what)
+        except OSError as error:
+            yield FilmFacts(name, f"{folder / clip.file}: {(error.strerror or 'cannot be read').lower()}")
+        else:
+            differs = clip.sha256 is not None and found != clip.sha256
+            yield FilmFacts(
+                name, f"{clip.file} is another film than the manifest's" if differs else "", bool(clip.sha256)
+            )
+
+
+# The machine ----------------------------------------------------------------------------------------------------------
+
+
+def sleep_inhibited() -> bool | None:
+    """Return whether something keeps this machine awake; None where that cannot be told."""
+    asked = {
+        "linux": (["systemd-inhibit", "--list", "--no-legend"], "sleep"),
+        "darwin": (["pmset", "-g", "assertions"], "PreventUserIdleSystemSleep    1"),
+    }.get(sys.platform)
+    if asked is None or shutil.which(asked[0][0]) is None:
+        return None
+    try:
+        done = subprocess.run(asked[0], capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    lines = done.stdout.splitlines()
+    if done.returncode != 0:
+        return None
+    return any(asked[1] in line and "delay" not in line for line in lines)
