@@ -296,7 +296,7 @@ class Recorder(Rows):
                 self._pipeline.done(item)
             with self._lock:
                 self._hand_over_whole()
-            if time.monotonic() - self._synced >= _SYNC_S and not self._is_broken:
+            if time.monotonic() - self._synced >= _SYNC_S and not (self._is_broken or self._ended):
                 self._attempt(self._sync)
         self._scribe.abandon()
 

@@ -15,6 +15,7 @@ from labcapture.recording.recorder import Recorder, SessionHeader, create_folder
 
 HEIGHT, WIDTH = 48, 64
 RATE_HZ = 30.0
+HALF = 0.5 / RATE_HZ
 EPOCH_S = 1000.0  # device time = LSL time - this
 COLOR = StreamSpec(
     "color",
@@ -89,3 +90,31 @@ class Camera:
 
     def offer(self, first: int, last: int, skip: frozenset[int] | set[int] = frozenset()) -> list[bool]:
         return [self.recorder.offer(self.frame(i)) for i in range(first, last) if i not in skip]
+
+
+def record_trial(
+    recorder: Recorder, cameras: list[Camera], first: int, stop: int, name: str = "01_a", **skip: set[int]
+) -> None:
+    """Offer frames from ten before the trial to three after it."""
+    for i in range(first - 10, first):
+        for camera in cameras:
+            recorder.offer(camera.frame(i))
+    recorder.open_trial(name, start=cameras[0].time(first) - HALF, step="a", clip="x", take=1)
+    for i in range(first, stop):
+        for camera in cameras:
+            if i not in skip.get(camera.spec.name, set()):
+                recorder.offer(camera.frame(i))
+    recorder.close_trial(cameras[0].time(stop) - HALF, outcome="done")
+    for i in range(stop, stop + 3):
+        for camera in cameras:
+            recorder.offer(camera.frame(i))
+    assert recorder.wait_trials(60)
+
+
+def two_cameras(recorder: Recorder) -> list[Camera]:
+    color = Camera(recorder, COLOR)
+    return [color, Camera(recorder, DEPTH, color.start)]
+
+
+def gaps_of(group: Any) -> list[tuple[str, int, int, int]]:  # noqa: ANN401 - h5py is untyped
+    return [(row["cause"].decode(), int(row["first"]), int(row["last"]), int(row["count"])) for row in group["gaps"]]
