@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,6 +34,13 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 SessionPath = Annotated[Path, typer.Argument(help="Session folder, or its session.h5.")]
 
 terminal = Console(stderr=True)  # everything for people; stdout is for results
+
+
+class Who(StrEnum):
+    """Who enters a value."""
+
+    experimenter = "experimenter"
+    assistant = "assistant"
 
 
 def main() -> None:
@@ -128,6 +136,31 @@ def run(
 
 
 @app.command()
+def tell(
+    what: Annotated[
+        str, typer.Argument(help="start, pause, resume, skip, redo, jump, confirm, ask, answer, mark, ...")
+    ],
+    text: Annotated[list[str] | None, typer.Argument(help="Step, answer, label, note or reason.")] = None,
+) -> None:
+    """Tell the running session what the console's keys would: pause, skip, redo a step, confirm, answer, ..."""
+    from labcapture.cli.tell import tell_engine
+
+    tell_engine(what, " ".join(text or ()))
+
+
+@app.command()
+def enter(
+    variable: Annotated[str, typer.Argument(help="Variable that the protocol leaves to a person.")],
+    value: Annotated[str, typer.Argument(help="One of its values.")],
+    by: Annotated[Who, typer.Option(help="Who enters it.")] = Who.assistant,
+) -> None:
+    """Enter what a person decides or has seen, such as the outcome of a mock crime. No screen shows it."""
+    from labcapture.cli.tell import enter_value
+
+    enter_value(variable, value, by.value)
+
+
+@app.command()
 def inspect(
     path: SessionPath,
     rule: Annotated[Path | None, typer.Option(help="YAML of another quality rule: what would it say?")] = None,
@@ -217,7 +250,9 @@ def browse(folder: Annotated[Path, typer.Argument(help="Folder with sessions.")]
 @app.command()
 def preflight(
     rig: Annotated[Path, typer.Option(help="Rig file.")],
-    protocol: Annotated[Path | None, typer.Option(help="Protocol file: are its films there, and is there room?")] = None,
+    protocol: Annotated[
+        Path | None, typer.Option(help="Protocol file: are its films there, and is there room?")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder that sessions will be written to.")] = Path(),
     stimuli: Annotated[Path | None, typer.Option(help="Folder of the films.")] = None,
     seconds: Annotated[float, typer.Option(min=1, max=600, help="How long every stream is measured.")] = 5.0,
