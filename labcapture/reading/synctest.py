@@ -31,14 +31,15 @@ def _known(value: Any) -> Any:  # noqa: ANN401 - any attribute
 def render_sync(facts: Facts) -> Grid:
     """Draw what `sync_facts`, or the summary of a session, has."""
     grid = Grid(
-        title="\nFlashes and tones against their markers",
+        title="\nFlashes and tones: offset from their markers, ms",
         title_justify="left",
         title_style="bold",
         box=None,
         header_style="dim",
         padding=(0, 2, 0, 1),
     )
-    columns = ("in", "found", "offset: median", "±", "5 %", "95 %", "largest", "within the limit")
+    limit = _ms(facts["flash_limit_s"])
+    columns = ("", "found", "median", "±", "5 %", "95 %", "largest", f"within {limit}")
     for number, name in enumerate(columns):
         grid.add_column(name, justify="right" if number else "left", no_wrap=True)
     for what, place in (("flash", "picture_stream"), ("tone", "sound_stream")):
@@ -46,15 +47,13 @@ def render_sync(facts: Facts) -> Grid:
         whole = due and due == found
         keys = ("median_s", "uncertainty_s", "p5_s", "p95_s", "max_abs_s")
         offsets = [_ms(facts[f"{what}_{key}"], signed=key in {"median_s", "p5_s", "p95_s"}) for key in keys]
-        limit = ""
-        if what == "flash":
-            limit = f"{facts['flash_within_limit']} of {due} in {_ms(facts['flash_limit_s'])}"
+        within = str(facts["flash_within_limit"]) if what == "flash" else ""
         count = Text(f"{found} of {due}", style="green" if whole else "yellow")
-        grid.add_row(f"{facts[place] or 'nothing'} ({what})", count, *offsets, limit)
+        grid.add_row(f"{what} in {facts[place] or 'nothing'}", count, *offsets, within)
     return grid
 
 
 def _ms(seconds: float | None, *, signed: bool = False) -> str:
     if seconds is None or not math.isfinite(seconds):
         return "?"
-    return f"{seconds * 1e3:{'+' if signed else ''}.1f} ms"
+    return f"{seconds * 1e3:{'+' if signed else ''}.1f}"
