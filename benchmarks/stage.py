@@ -117,7 +117,7 @@ def play_psychopy(film: Path, frames: int, load: str) -> Shown:
         os.environ.pop("DISPLAY", None)
         if before is not None:
             os.environ["DISPLAY"] = before
-    told = json.loads(done.stdout.splitlines()[-1])
+    told = next(json.loads(line) for line in done.stdout.splitlines() if line.startswith("{"))  # PsychoPy talks, too
     return Shown("PsychoPy MovieStim", load, told["flips"], frames, told["shown"], told["cores"])
 
 

@@ -36,10 +36,10 @@ def render_sync(facts: Facts) -> Grid:
         title_style="bold",
         box=None,
         header_style="dim",
-        padding=(0, 2, 0, 1),
+        padding=(0, 1),
     )
     limit = _ms(facts["flash_limit_s"])
-    columns = ("", "found", "median", "±", "5 %", "95 %", "largest", f"within {limit}")
+    columns = ("", "found", "median", "±", "5 %", "95 %", "largest", f"≤ {limit}")
     for number, name in enumerate(columns):
         grid.add_column(name, justify="right" if number else "left", no_wrap=True)
     for what, place in (("flash", "picture_stream"), ("tone", "sound_stream")):
