@@ -144,7 +144,7 @@ def _wanted(protocol: Path | None, clips: list[str] | None) -> list[str] | None:
 
 def _shown(protocol: Protocol) -> tuple[str, ...]:
     """Return all that a protocol takes from the manifest."""
-    return (*protocol.clips, *getattr(protocol, "images", ()))
+    return (*protocol.clips, *protocol.images)
 
 
 def _films(manifest: Manifest, wanted: list[str] | None) -> list[Clip]:
