@@ -27,6 +27,9 @@ _MANY = 20_000  # steps; enough of them were tried then
 _OTHER_SESSIONS = 24  # participants whose orders are tried, too: an order may fail for some
 
 
+_A = {"movie": "a movie", "image": "an image"}
+
+
 @dataclass(frozen=True)
 class Wish:
     """Whose session is previewed, and where its films are looked for."""
@@ -113,7 +116,9 @@ def _unknown_stimuli(
             except BadInput as error:
                 said = f"{error.what}. {error.mend}"
         elif entries[name].kind != kind:
-            said = f"'{name}' is a {entries[name].kind} in the manifest, not a {kind}. Name another one."
+            said = (
+                f"the manifest has '{name}' as {_A[entries[name].kind]}, the step wants {_A[kind]}. Name another one."
+            )
         elif folder is not None and not (folder / entries[name].file).is_file():
             said = f"no file {entries[name].file} in {folder}. Put it there, or run `labcapture stimuli placeholders`."
         told[name] = f"{path}:{line_of(text, (*instance.loc, key))}: {said}" if said else ""
@@ -178,10 +183,9 @@ def render_check(facts: Mapping[str, Any]) -> RenderableType:
     head.append(f" ({facts['name']})  {', '.join(facts['languages'])}\n")
     maybe = f", {_time(facts['conditional_s'])} of it under conditions" if facts["conditional_s"] else ""
     head.append(f"{len(facts['steps'])} steps, about {_time(facts['duration_s'])}{maybe}\n")
-    head.append(
-        f"{facts['trials']} recorded trials, {_time(facts['recorded_s'])}: about {facts['disk_bytes'] / 1e9:.1f} GB "
-        "with 720p pictures in colour and depth\n"
-    )
+    plural = "" if facts["trials"] == 1 else "s"
+    head.append(f"{facts['trials']} recorded trial{plural}, {_time(facts['recorded_s'])}: ")
+    head.append(f"about {facts['disk_bytes'] / 1e9:.1f} GB with 720p pictures in colour and depth\n")
     head.append(f"order for participant {facts['participant']}, seed {facts['seed']}, place {facts['place']}:")
     said = [Text(problem, style="bold red") for problem in facts["problems"]]
     return Group(head, _order(facts["steps"]), *said, *([] if said else [Text("well", style="green")]))

@@ -58,14 +58,14 @@ class Protocol(Model):
     name: str = Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")
     title: str
     paradigm: Literal["neutralization", "mock_crime", "perception", "none"]
-    rule: QualityRule = QualityRule()
+    rule: QualityRule = Field(default=QualityRule(), description="When a clip is annotatable")
     languages: tuple[Language, ...] = Field(
         default=(), max_length=32, description="In which every text of the participant is written; checked"
     )
     variables: dict[Name, StrictBool | StrictInt | StrictFloat | str] = Field(
         default_factory=dict, description="With their first values; `labcapture run --set` gives others"
     )
-    ledger: Ledger | None = None
+    ledger: Ledger | None = Field(default=None, description="An amount that a key of the experimenter changes")
     steps: tuple[Step, ...] = Field(min_length=1)
 
     @model_validator(mode="after")

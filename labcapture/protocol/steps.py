@@ -31,7 +31,7 @@ class Instruction(_Step):
 
     kind: Literal["instruction"]
     text: Text
-    leave: Leave = "participant"
+    leave: Leave = Field(default="participant", description="Who goes on")
     seconds: Seconds | None = Field(default=None, description="Go on by itself after this time")
 
 
@@ -61,8 +61,8 @@ class Baseline(_Step):
 
     kind: Literal["baseline"]
     seconds: Seconds
-    cross: bool = True
-    record: bool = False
+    cross: bool = Field(default=True, description="Whether a cross is shown")
+    record: bool = Field(default=False, description="Whether its pictures are kept")
 
 
 class Movie(_Step):
@@ -73,7 +73,7 @@ class Movie(_Step):
     start: Literal["at once", "participant"] = Field(
         default="at once", description="participant: the space bar starts the clip"
     )
-    record: bool = True
+    record: bool = Field(default=True, description="Whether its pictures are kept: false for practice")
 
 
 class Image(_Step):
@@ -82,9 +82,9 @@ class Image(_Step):
     kind: Literal["image"]
     image: str = Field(description="id in the stimuli manifest")
     text: Text | None = None
-    leave: Leave = "experimenter"
-    seconds: Seconds | None = None
-    record: bool = False
+    leave: Leave = Field(default="experimenter", description="Who goes on")
+    seconds: Seconds | None = Field(default=None, description="Go on by itself after this time")
+    record: bool = Field(default=False, description="Whether its pictures are kept")
 
 
 class Question(_Step):
@@ -93,7 +93,7 @@ class Question(_Step):
     kind: Literal["question"]
     text: Text = Field(description="What the interviewer says; the participant does not see it")
     image: str | None = Field(default=None, description="Picture of the manifest that is on meanwhile")
-    group: str = Field(default="", max_length=64)
+    group: str = Field(default="", max_length=64, description="What it belongs to, for the table of responses")
     item: str = Field(default="", max_length=64, description="What is asked about, in one word")
     role: Literal["opening", "item", "probe", "target", "attention", "buffer", "free"] | Placeholder = "item"
     expected: Literal["yes", "no", ""] | Placeholder = Field(
@@ -105,7 +105,7 @@ class Question(_Step):
     isi: tuple[Seconds, Seconds] | None = Field(
         default=None, description="Paced: the next step begins so many seconds (drawn in between) after this one began"
     )
-    record: bool = False
+    record: bool = Field(default=False, description="Whether its pictures are kept")
 
     @model_validator(mode="after")
     def _usable(self) -> Question:
@@ -119,11 +119,11 @@ class Interview(_Step):
 
     kind: Literal["interview"]
     text: Text = Field(description="What the interviewer says or asks")
-    image: str | None = None
+    image: str | None = Field(default=None, description="Picture of the manifest that is on meanwhile")
     writes: Literal["", "text", "number"] = Field(default="", description="What the experimenter writes down")
     unit: str = Field(default="", max_length=16, description="Of a number")
     seconds: Seconds | None = Field(default=None, description="Expected length, for the time left")
-    record: bool = False
+    record: bool = Field(default=False, description="Whether its pictures are kept")
 
 
 class Rating(Model):
@@ -157,7 +157,7 @@ class Choice(Model):
     id: Name
     text: Text
     options: tuple[Option, ...] = Field(min_length=2, max_length=12)
-    several: bool = False
+    several: bool = Field(default=False, description="Whether more than one may be chosen")
 
 
 class WrittenText(Model):
@@ -166,7 +166,7 @@ class WrittenText(Model):
     kind: Literal["text"]
     id: Name
     text: Text
-    required: bool = False
+    required: bool = Field(default=False, description="Whether it may not be left empty")
 
 
 class Number(Model):
@@ -222,7 +222,7 @@ class Review(_Step):
     kind: Literal["review"]
     about: Name = Field(description="id of the recorded movie step")
     text: Text | None = Field(default=None, description="What the participant reads before")
-    speed: float = Field(default=1.0, ge=0.1, le=4)
+    speed: float = Field(default=1.0, ge=0.1, le=4, description="2 is twice as fast as life")
 
 
 class Break(_Step):
@@ -230,7 +230,7 @@ class Break(_Step):
 
     kind: Literal["break"]
     text: Text | None = None
-    seconds: Seconds | None = None
+    seconds: Seconds | None = Field(default=None, description="Its length; without, the experimenter goes on")
 
 
 class Note(_Step):
@@ -246,7 +246,9 @@ class Assign(_Step):
     kind: Literal["assign"]
     variable: Name
     values: tuple[str, ...] = Field(min_length=2, max_length=24)
-    how: Literal["balanced", "random", "entered"] = "balanced"
+    how: Literal["balanced", "random", "entered"] = Field(
+        default="balanced", description="Least used so far; drawn; or entered by a person"
+    )
     within: tuple[Name, ...] = Field(default=(), description="Balanced separately for each value of these variables")
     by: Literal["experimenter", "assistant"] = Field(default="experimenter", description="Who enters it")
     hidden_until: Name | None = Field(default=None, description="id of the step before which no screen shows the value")
@@ -257,9 +259,11 @@ class SyncTest(_Step):
     """Flashes with tones, to measure picture and sound against their markers."""
 
     kind: Literal["sync_test"]
-    pairs: int = Field(default=20, ge=1, le=500)
-    every_s: tuple[Seconds, Seconds] = (1.3, 1.9)
-    flash_s: Seconds = 0.2
+    pairs: int = Field(default=20, ge=1, le=500, description="Flashes with a tone each")
+    every_s: tuple[Seconds, Seconds] = Field(
+        default=(1.3, 1.9), description="From one pair to the next, drawn in between (s)"
+    )
+    flash_s: Seconds = Field(default=0.2, description="Length of a flash and of its tone (s)")
     record: bool = True
 
     @model_validator(mode="after")

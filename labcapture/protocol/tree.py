@@ -125,7 +125,7 @@ class Loop(_Group):
     items: tuple[Annotated[Item, BeforeValidator(_item, json_schema_input_type=Item | Scalar)], ...] | Placeholder = (
         Field(description="Items, or the name in braces of a list that an item of the loop around has")
     )
-    repeat: int = Field(default=1, ge=1, le=1000)
+    repeat: int = Field(default=1, ge=1, le=1000, description="How often all items are run")
     steps: tuple[Step, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
