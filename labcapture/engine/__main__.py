@@ -6,6 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
+from labcapture.core.memory import share_one_heap
 from labcapture.core.precedence import ENGINE, take_precedence
 from labcapture.engine.connection import new_path
 from labcapture.engine.server import Server
@@ -18,6 +19,7 @@ def main() -> None:
     path = parser.parse_args().connection or new_path()
     os.umask(0o027)  # what a session holds is for its owner, and for their group to read
     take_precedence(ENGINE)
+    share_one_heap()
     Server(path).serve()
 
 
