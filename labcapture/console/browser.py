@@ -72,7 +72,7 @@ class SessionBrowser(QWidget):
         self.table = self._table()
         self.buttons: dict[str, KeyButton] = {}
         self._lay_out()
-        self.folder.returnPressed.connect(lambda: self.look(Path(self.folder.text()).expanduser()))
+        self.folder.returnPressed.connect(lambda: self.look(Path(self.folder.text().strip() or ".")))
         self.filter.textChanged.connect(self._filtered)
         self.scan.found.connect(self._found)
         self.scan.ended.connect(self._ended)

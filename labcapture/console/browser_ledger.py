@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from labcapture.engine.connection import runtime_folder
+from labcapture.engine.connection import new_path
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class VerifiedLedger:
     """
 
     def __init__(self, file: Path | None = None) -> None:
-        self._file = file or runtime_folder() / "verified.jsonl"
+        self._file = file or new_path().with_name("verified.jsonl")
         self._known: dict[str, Verified] = {}
         with suppress(OSError):
             for line in self._file.read_text("utf-8", "replace").splitlines():

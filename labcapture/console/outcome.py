@@ -57,7 +57,6 @@ class OutcomeView(QWidget):
         report.clicked.connect(self.check.open_report)
         key = QAction("Report", self)
         key.setShortcut(QKeySequence("R"))
-        key.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         key.triggered.connect(self.check.open_report)
         self.addAction(key)
 
