@@ -16,6 +16,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from labcapture.core.errors import RecordingError, printable
+from labcapture.reading.conducted import conducted, told
 from labcapture.reading.session import Session, Trial
 from labcapture.reading.streams import SampleStream, Table, read_attributes
 from labcapture.reading.synctest import render_sync, sync_facts
@@ -65,6 +66,7 @@ def _report(session: Session) -> Facts:
             name.removeprefix("/"): len(session.h5[name]) for name in SESSION_TABLES if not name.startswith("/clock")
         },
         "sync_test": sync_facts(session),
+        "conducted": conducted(session),
         "problems": problems,
     }
 
@@ -210,6 +212,7 @@ def _render(facts: Mapping[str, Any]) -> RenderableType:
     parts += [_trials(facts)] if facts["trials"] else [Padding(Text("No trial was recorded.", style="yellow"), (0, 1))]
     parts += [render_sync(facts["sync_test"])] if facts["sync_test"] else []
     rows = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in facts["rows"].items())
+    parts += [Padding(Text(line), (0, 1))] if (line := told(facts["conducted"])) else []
     parts.append(Padding(Text(f"Rows: {rows}", style="dim"), (0, 1)))
     parts += [Padding(Text(f"Problem: {problem}", style="bold red"), (0, 1)) for problem in facts["problems"]]
     return Group(*parts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 import pytest
 from hypothesis import given, settings
@@ -43,7 +44,7 @@ from labcapture.protocol.events import (
     Supersede,
 )
 from labcapture.protocol.model import Protocol
-from labcapture.protocol.plan import make_plan
+from labcapture.protocol.plan import Plan, make_plan
 from labcapture.protocol.runner import Runner
 
 PLAIN = """
@@ -87,9 +88,13 @@ steps:
 """
 
 
-def runner_of(text: str = PLAIN, *, seconds: Mapping[str, float] | None = None, **known: object) -> Runner:
-    protocol = parse_yaml(text, Protocol, "test.yaml")
-    return Runner(make_plan(protocol, participant="P1", seed=1), seconds or {}, **known)  # type: ignore[arg-type]
+@cache
+def plan_of(text: str) -> Plan:
+    return make_plan(parse_yaml(text, Protocol, "test.yaml"), participant="P1", seed=1)
+
+
+def runner_of(text: str = PLAIN, *, seconds: Mapping[str, float] | None = None, done: Sequence[str] = ()) -> Runner:
+    return Runner(plan_of(text), seconds or {}, done=done)
 
 
 def do(runner: Runner, *events: Event) -> list[Action]:
@@ -402,7 +407,7 @@ def next_of(runner: Runner, stage: Stage, how: str) -> Event:
     return StepDone(present.id, how, take=runner.take)  # type: ignore[arg-type]  # drawn from the three
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(st.lists(st.one_of(EVENTS, COMMON, COMMON), max_size=60), st.sampled_from([Abort(), StageLost("gone")]))
 def test_any_order_of_events_leaves_a_legal_state(events: Sequence[Event | str], last: Event) -> None:
     runner, stage = runner_of(RICH), Stage()
