@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 
 from labcapture.protocol.fill import Value
 
@@ -42,11 +43,7 @@ class Condition:
     def __init__(self, text: str, aliases: Mapping[str, str] | None = None) -> None:
         self.text = text
         self._aliases = dict(aliases or {})
-        try:
-            self._tree = ast.parse(text.strip(), mode="eval").body
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            raise ValueError(f"{text!r} is no condition; {_HELP}") from None
-        self._check(self._tree, _DEPTH)
+        self._tree = _parse(text)
         self.names = frozenset(
             node.id for node in ast.walk(self._tree) if isinstance(node, ast.Name) and node.id not in _WORDS
         )
@@ -63,32 +60,6 @@ class Condition:
     def holds(self, variables: Mapping[str, Value]) -> bool:
         """Tell whether it holds with these ``variables``."""
         return bool(self._value(self._tree, variables))
-
-    def _check(self, node: ast.expr, depth: int) -> None:
-        inner: list[ast.expr] = []
-        match node:
-            case ast.BoolOp(values=values):
-                inner = values
-            case ast.UnaryOp(op=ast.Not(), operand=operand):
-                inner = [operand]
-            case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float())):
-                return
-            case ast.Compare(left=left, ops=ops, comparators=comparators) if all(
-                isinstance(o, _COMPARISONS) for o in ops
-            ):
-                inner = [left, *comparators]
-            case ast.Tuple(elts=elements) | ast.List(elts=elements) | ast.Set(elts=elements):
-                inner = elements
-            case ast.Name():
-                return
-            case ast.Constant(value=str() | bool() | int() | float()):
-                return
-            case _:
-                raise ValueError(f"{self.text!r} has a part that is no condition; {_HELP}")
-        if depth == 0:
-            raise ValueError(f"{self.text[:40]!r}... is nested too deep; {_HELP}")
-        for part in inner:
-            self._check(part, depth - 1)
 
     def _value(  # noqa: PLR0911 - one for each kind of node
         self, node: ast.expr, variables: Mapping[str, Value]
@@ -113,6 +84,42 @@ class Condition:
             case ast.Constant(value=str() | bool() | int() | float() as value):
                 return value
         raise AssertionError(node)  # `_check` lets nothing else pass
+
+
+@lru_cache(maxsize=256)
+def _parse(text: str) -> ast.expr:
+    """Return the tree of a condition; the steps of a loop share theirs."""
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise ValueError(f"{text!r} is no condition; {_HELP}") from None
+    _check(tree, _DEPTH, text)
+    return tree
+
+
+def _check(node: ast.expr, depth: int, text: str) -> None:
+    inner: list[ast.expr] = []
+    match node:
+        case ast.BoolOp(values=values):
+            inner = values
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            inner = [operand]
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float())):
+            return
+        case ast.Compare(left=left, ops=ops, comparators=comparators) if all(isinstance(o, _COMPARISONS) for o in ops):
+            inner = [left, *comparators]
+        case ast.Tuple(elts=elements) | ast.List(elts=elements) | ast.Set(elts=elements):
+            inner = elements
+        case ast.Name():
+            return
+        case ast.Constant(value=str() | bool() | int() | float()):
+            return
+        case _:
+            raise ValueError(f"{text!r} has a part that is no condition; {_HELP}")
+    if depth == 0:
+        raise ValueError(f"{text[:40]!r}... is nested too deep; {_HELP}")
+    for part in inner:
+        _check(part, depth - 1, text)
 
 
 def _compare(op: ast.cmpop, left: object, right: object) -> bool:

@@ -16,7 +16,7 @@ from labcapture.protocol.texts import FALLBACK, in_language
 from labcapture.protocol.tree import Block, Item, Loop, Step, check_items
 
 MAX_STEPS = 5000
-MAX_CHARACTERS = 5_000_000  # of all steps whose texts were filled in
+MAX_CHARACTERS = 1_000_000  # of all steps whose texts were filled in
 Loc = tuple[str | int, ...]
 _items: TypeAdapter[tuple[Item, ...]] = TypeAdapter(Loop.model_fields["items"].rebuild_annotation())
 

@@ -144,7 +144,8 @@ class Resolver:
         except ValueError as error:
             raise Wrong(str(error), loc, text) from None
         full = {name: self._check_name(instance, name, loc) for name in condition.names}
-        return Condition(text, {name: other for name, other in full.items() if name != other})
+        aliases = {name: other for name, other in full.items() if name != other}
+        return Condition(text, aliases) if aliases else condition
 
     def _texts(self, instance: Instance, step: Leaf) -> Leaf:
         full: dict[str, str] = {}

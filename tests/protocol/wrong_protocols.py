@@ -158,7 +158,7 @@ WRONG = {
     items: [{id: x, long: "LONG"}]
     repeat: 500
     steps:
-      - {id: a, kind: note, text: '{long}'}  # <- more than 5000000 characters
+      - {id: a, kind: note, text: '{long}'}  # <- more than 1000000 characters
 """,
     "a built-in name": """
   - id: a
