@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from labcapture.core.head import HeadTargets
 from labcapture.devices.base import DeviceConfig
 from labcapture.devices.rig import Rig, StageSettings, kinds
 
@@ -24,6 +25,7 @@ def tables() -> str:
     parts = ["### The file", _table(Rig), "### `stage`", _table(StageSettings)]
     for path, model in _below(StageSettings, ""):
         parts += [f"#### stage: `{path}`", _table(model)]
+    parts += ["### `head`", _table(HeadTargets)]
     for kind in kinds():
         config = importlib.import_module(f"labcapture.devices.{kind}").Config
         parts += [f"### `devices`: an entry of kind `{kind}`", _table(config)]
