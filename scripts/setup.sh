@@ -12,7 +12,7 @@ packages=(
   libegl1 libgl1 libglu1-mesa libgl1-mesa-dri libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-image0
   libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-xkb1 libdbus-1-3
   libfontconfig1 fonts-dejavu-core fonts-inter fonts-wqy-microhei
-  xvfb xauth pulseaudio pulseaudio-utils
+  xvfb xauth libxcb-shm0 pulseaudio pulseaudio-utils
   faketime # tests: a sender whose clock has another epoch and drifts
 )
 
