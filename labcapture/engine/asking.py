@@ -52,10 +52,12 @@ class Asking:
         Where a voice is looked for, None without a microphone.
     seed
         Of the drawn paces.
+    speed
+        How many times faster the pace is than the protocol's: an autopilot's.
     """
 
-    def __init__(self, recorder: Recorder, sound: SoundTap | None, seed: str) -> None:
-        self._recorder, self._sound, self._seed = recorder, sound, seed
+    def __init__(self, recorder: Recorder, sound: SoundTap | None, seed: str, speed: float = 1.0) -> None:
+        self._recorder, self._sound, self._seed, self._speed = recorder, sound, seed, speed
         self.present: Asked | None = None
         self._waiting: list[tuple[float, Asked]] = []  # (write at LSL s, question)
 
@@ -63,7 +65,7 @@ class Asking:
         """Take note that a question step is shown."""
         isi = None
         if step.isi is not None:
-            isi = random.Random(f"{self._seed} isi {step.id}").uniform(*step.isi)  # noqa: S311 - no secret
+            isi = random.Random(f"{self._seed} isi {step.id}").uniform(*step.isi) / self._speed  # noqa: S311 - no secret
         self.present = Asked(step, take, now, isi)
 
     def onset(self, step: str, time: float) -> None:

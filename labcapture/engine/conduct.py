@@ -42,7 +42,8 @@ class Conduct:
         self._opened, self._runner, self._recorder = opened, runner, opened.recorder
         self._plan = opened.plan
         order = self._plan.order
-        self.asking = Asking(opened.recorder, opened.sound, f"{order.seed} {order.participant}")
+        speed = 1.0 if opened.command.autopilot is None else opened.command.speed
+        self.asking = Asking(opened.recorder, opened.sound, f"{order.seed} {order.participant}", speed)
         self.reports = {p.step.id: p.step.about for p in order.steps if isinstance(p.step, Form) and p.step.about}
         self.markers: deque[MarkerView] = deque(maxlen=_MARKERS_SHOWN)
         self.step_started: float | None = None
