@@ -17,9 +17,9 @@ import psutil
 
 from labcapture.core.clock import lsl_time
 from labcapture.core.errors import EngineError, LabcaptureError
+from labcapture.core.runtime import runtime_folder
 from labcapture.devices.simulated.truth import Truth
 from labcapture.engine.client import Client
-from labcapture.engine.connection import runtime_folder
 from labcapture.engine.messages import Abort, Alarm, EngineState, Prepare, SessionResult, Shutdown, Snapshot, Start
 
 ROOT = Path(__file__).parents[2]

@@ -6,12 +6,12 @@ import os
 import secrets
 from pathlib import Path
 
-import platformdirs
 import psutil
 from pydantic import ValidationError
 
 from labcapture.core.config import Model
 from labcapture.core.errors import EngineError
+from labcapture.core.runtime import runtime_folder
 
 
 class Connection(Model):
@@ -24,14 +24,6 @@ class Connection(Model):
     server_public: str
     client_public: str
     client_secret: str
-
-
-def runtime_folder() -> Path:
-    """Return the user's folder for run-time files (mode 0700); ``LABCAPTURE_RUNTIME_DIR`` overrides it."""
-    named = os.environ.get("LABCAPTURE_RUNTIME_DIR")
-    folder = Path(named) if named else platformdirs.user_state_path("labcapture", appauthor=False)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
 
 
 def new_path() -> Path:

@@ -1,6 +1,7 @@
 """PsychoPy's side: a window that runs one step after the other as the engine tells it.
 
-Started by `labcapture.stage.process.StageProcess`; it ends when told to, or when the engine is gone.
+Started by `labcapture.stage.process.StageProcess`; it ends when told to. When the engine is gone, it ends where nobody
+sees it, and else asks the participant to wait.
 """
 
 from __future__ import annotations
@@ -51,9 +52,12 @@ def _run(connection: Connection, link: Link) -> None:
         cleanup.callback(display.close)
         cleanup.enter_context(_own_preferences())
         # Only now may PsychoPy be imported: it looks for the display and its preferences while it is.
+        from labcapture.stage.alone import Succession, wait_alone  # noqa: PLC0415 - as said above
         from labcapture.stage.canvas import Canvas  # noqa: PLC0415 - as said above
         from labcapture.stage.player import Stage  # noqa: PLC0415 - as said above
 
+        if display.is_own:
+            settings = settings.model_copy(update={"screen": 0})  # it has no other
         canvas = Canvas(settings, connection.language)
         cleanup.callback(canvas.close)
         speaker = Speaker()
@@ -71,7 +75,15 @@ def _run(connection: Connection, link: Link) -> None:
                 markers=markers.source_id,
             )
         )
-        Stage(link, canvas, speaker, markers, connection.autopilot, connection.speed).run()
+        stage = Stage(link, canvas, speaker, markers, connection.autopilot, connection.speed)
+        if display.is_own:
+            stage.run()
+            return
+        succession = Succession(display.name)
+        try:
+            stage.run()
+        except EngineGone:
+            wait_alone(canvas, link, succession)
 
 
 def main() -> int:

@@ -51,6 +51,11 @@ class Display:
         """The X display, empty where the system has none of that kind."""
         return os.environ.get("DISPLAY", "") if sys.platform.startswith("linux") else ""
 
+    @property
+    def is_own(self) -> bool:
+        """Whether it is a virtual one that was started here, which nobody sees."""
+        return self._server is not None
+
     def _start_virtual(self, size: tuple[int, int]) -> str:
         if sys.platform == "win32":
             raise StageError("no virtual display on this system", "stage.display", "Use 'auto' in the rig file.")

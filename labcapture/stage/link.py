@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 import threading
-import time
 
 import zmq
 
@@ -41,7 +40,7 @@ class Link:
         self._socket.curve_secretkey = connection.stage_secret.encode()
         self._socket.connect(connection.endpoint)
         self._next_heartbeat = 0.0
-        self._gone = threading.Event()
+        self._gone, self._stays = threading.Event(), threading.Event()
         threading.Thread(target=self._watch, daemon=True, name="engine-watch").start()
 
     def send(self, message: FromStage) -> None:
@@ -65,11 +64,15 @@ class Link:
         EngineGone
             The engine has ended.
         """
+        if self._socket.poll(0 if self._gone.is_set() else int(wait_s * 1000)):  # its last word may be to end
+            return to_stage.validate_json(self._socket.recv())
         if self._gone.is_set():
             raise EngineGone
-        if self._socket.poll(int(wait_s * 1000)):
-            return to_stage.validate_json(self._socket.recv())
         return None
+
+    def stay(self) -> None:
+        """Say that the process lives on without the engine."""
+        self._stays.set()
 
     def beat(self, late_flips: int) -> None:
         """Send a heartbeat if one is due."""
@@ -88,5 +91,5 @@ class Link:
         while os.read(sys.stdin.fileno(), 4096):
             pass
         self._gone.set()
-        time.sleep(_GRACE_S)
-        os._exit(3)
+        if not self._stays.wait(_GRACE_S):
+            os._exit(3)

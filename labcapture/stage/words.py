@@ -58,6 +58,7 @@ GONE: Text = {
     "en": "Please wait. The experimenter will be with you in a moment",
     "zh": "请稍候，主试马上就来",
 }
+CLOSES: Text = {"en": "Ctrl+Q closes this window", "zh": "按 Ctrl+Q 关闭此窗口"}
 
 LINE = 1.4  # from one line to the next, in letter heights
 _NARROW_EM = 0.53  # mean width of a Latin letter

@@ -15,6 +15,7 @@ from labcapture.stage.replay import Replay
 from labcapture.stage.screens.base import GUARD_S, Context, Facts, Screen
 
 _TAP_S = 0.35  # a key held for less switches the flag on, until it is pressed again
+_REPEAT_S = 0.05  # a key that is pressed again so soon is one that is held, and repeated by the keyboard
 _ROOM = 0.8  # of the window's height, for the picture
 _ABOVE = 0.08
 _PILOT_FLAGS = 2  # at most
@@ -55,7 +56,8 @@ class ReviewScreen(Screen):
         self._pictures = 0
         self._stretches: list[Stretch] = []
         self._open: Stretch | None = None
-        self._latched = self._holding = False
+        self._latched = self._holding = self._is_down = False
+        self._released: tuple[float, int] | None = None  # when the key was, and the picture that was on
         self._list: FlagList | None = None
         self._wait_s = context.reading()
         self._plan = self._pilot_plan()
@@ -74,6 +76,8 @@ class ReviewScreen(Screen):
         """Go from part to part."""
         if self._since is None:
             self._since = flip.time
+        if self._released is not None and flip.time > self._released[0] + _REPEAT_S:
+            self._let_go(*self._released)
         if self._phase == "film":
             self._film_flipped(flip)
         elif self._wait_s is not None and flip.time > self._since + self._wait_s:  # the pilot has read
@@ -103,6 +107,11 @@ class ReviewScreen(Screen):
         """Begin, flag, or change the list."""
         if self._context.pilot is not None or self._since is None:
             return
+        if name == "SPACE":
+            is_repeated, self._released = self._is_down, None
+            self._is_down = True
+            if is_repeated:
+                return
         if self._phase == "intro" and name == "SPACE" and time > self._since + GUARD_S:
             self._enter("film")
         elif self._phase == "film" and name == "SPACE":
@@ -111,12 +120,9 @@ class ReviewScreen(Screen):
             self._list.key(name)
 
     def released(self, name: str, time: float) -> None:
-        """End the flag, unless it was begun by a tap."""
-        if self._context.pilot is None and name == "SPACE" and self._open is not None and not self._latched:
-            if time - self._open.start < _TAP_S:
-                self._latched = True
-            else:
-                self._close_flag(time)
+        """End the flag, unless it was begun by a tap; but wait and see whether the keyboard only repeats the key."""
+        if self._context.pilot is None and name == "SPACE":
+            self._released = time, 0 if self._shown is None else self._shown.index
 
     def click(self, x: float, y: float, time: float) -> None:
         """Do what a tap of the space bar does, or change the list."""
@@ -194,10 +200,20 @@ class ReviewScreen(Screen):
             self._open, self._latched = Stretch(self._shown.index, self._shown.index, time, time), False
             self._context.mark("flag_start", time)
 
-    def _close_flag(self, time: float) -> None:
+    def _let_go(self, time: float, picture: int) -> None:
+        self._released, self._is_down = None, False
+        if self._open is not None and not self._latched:
+            if time - self._open.start < _TAP_S:
+                self._latched = True
+            else:
+                self._close_flag(time, picture)
+
+    def _close_flag(self, time: float, picture: int | None = None) -> None:
         if self._open is not None:
             self._stretches = self._with_open()
             self._stretches[-1].stop = time
+            if picture is not None:
+                self._stretches[-1].last = picture
             self._open = None
             self._context.mark("flag_end", time)
 
