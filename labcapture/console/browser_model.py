@@ -60,7 +60,7 @@ class SessionTable(QAbstractTableModel):
         """Filter and sort anew."""
         self.layoutAboutToBeChanged.emit()
         kept = {index: self._shown[index.row()].folder for index in self.persistentIndexList()}
-        self._shown = sorted((row for row in self._all if self._passes(row)), key=self._key, reverse=self._descending)
+        self._shown = sorted((row for row in self._all if self._passes(row)), key=self._key(), reverse=self._descending)
         places = {row.folder: place for place, row in enumerate(self._shown)}
         for index, folder in kept.items():
             moved = self.index(places[folder], index.column()) if folder in places else QModelIndex()
@@ -101,18 +101,23 @@ class SessionTable(QAbstractTableModel):
     def _text_of(self, row: SessionRow) -> str:
         return "  ".join([*(cell(row, column, self._verified(row)) for column in range(len(COLUMNS)))]).lower()
 
-    def _key(self, row: SessionRow) -> Any:  # noqa: ANN401 - a column's own order
-        made = self._verified(row)
-        keys: dict[int, Callable[[], Any]] = {
-            GOOD: lambda: row.good,
-            BAD: lambda: row.bad,
-            LENGTH: lambda: row.length_s or 0.0,
-            SIZE: lambda: row.nbytes,
-            STARTED: lambda: row.started_utc,
-            VERIFIED: lambda: "" if made is None else made.utc,
+    def _key(self) -> Callable[[SessionRow], Any]:
+        """Return by what a row is sorted."""
+        column = self._column
+        keys: dict[int, Callable[[SessionRow], Any]] = {
+            GOOD: lambda row: row.good,
+            BAD: lambda row: row.bad,
+            LENGTH: lambda row: row.length_s or 0.0,
+            SIZE: lambda row: row.nbytes,
+            STARTED: lambda row: row.started_utc,
+            VERIFIED: lambda row: "" if (made := self._verified(row)) is None else made.utc,
         }
-        own = keys.get(self._column, lambda: cell(row, self._column, made).lower())
-        return (own(), row.started_utc, str(row.folder))
+
+        def words(row: SessionRow) -> str:
+            return cell(row, column, None).lower()
+
+        own = keys.get(column, words)
+        return lambda row: (own(row), row.started_utc, row.folder.name)
 
     def _verified(self, row: SessionRow) -> Verified | None:
         return self._ledger.get(row.fingerprint)
@@ -166,19 +171,7 @@ def cell(row: SessionRow, column: int, made: Verified | None) -> str:
             return "not yet" if row.fingerprint else "no checksums"
         found = "whole" if not made.problems else f"{made.problems} problems"
         return f"{found}, {_day(made.utc)}"
-    words: dict[int, Callable[[], str]] = {
-        STARTED: lambda: _day(row.started_utc),
-        PARTICIPANT: lambda: row.participant or row.folder.name,
-        SESSION: lambda: row.session,
-        PROTOCOL: lambda: row.protocol,
-        PART: lambda: row.part if row.part != "none" else "",
-        GOOD: lambda: text.count(row.good),
-        BAD: lambda: text.count(row.bad),
-        LENGTH: lambda: text.clock(row.length_s),
-        SIZE: lambda: text.size(row.nbytes),
-        STATE: lambda: f"{row.state}, simulated" if row.simulated else row.state,
-    }
-    return words[column]()
+    return _WORDS[column](row)
 
 
 def _day(utc: str) -> str:
@@ -188,3 +181,17 @@ def _day(utc: str) -> str:
 def _side(column: int) -> Qt.AlignmentFlag:
     side = Qt.AlignmentFlag.AlignRight if column in _FIGURES else Qt.AlignmentFlag.AlignLeft
     return side | Qt.AlignmentFlag.AlignVCenter
+
+
+_WORDS: dict[int, Callable[[SessionRow], str]] = {
+    STARTED: lambda row: _day(row.started_utc),
+    PARTICIPANT: lambda row: row.participant or row.folder.name,
+    SESSION: lambda row: row.session,
+    PROTOCOL: lambda row: row.protocol,
+    PART: lambda row: row.part if row.part != "none" else "",
+    GOOD: lambda row: text.count(row.good),
+    BAD: lambda row: text.count(row.bad),
+    LENGTH: lambda row: text.clock(row.length_s),
+    SIZE: lambda row: text.size(row.nbytes),
+    STATE: lambda row: f"{row.state}, simulated" if row.simulated else row.state,
+}

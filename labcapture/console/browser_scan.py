@@ -11,8 +11,9 @@ from PySide6.QtCore import QObject, Signal
 from labcapture.core.errors import LabcaptureError
 from labcapture.reading.catalogue import SessionRow, scan
 
-_BATCH = 100
-_EVERY_S = 0.1
+_BATCH = 200
+_EVERY_S = 0.25
+_PAUSE_S = 0.0002
 
 
 class FolderScan(QObject):
@@ -51,6 +52,7 @@ class FolderScan(QObject):
         try:
             for row in scan(root, stop):
                 batch.append(row)
+                time.sleep(_PAUSE_S)  # the window draws from the same interpreter, and goes first
                 if len(batch) >= _BATCH or time.monotonic() - last > _EVERY_S:
                     self.found.emit(number, batch)
                     batch, last = [], time.monotonic()
