@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter
 
 from labcapture.core.config import Model
+from labcapture.engine.head_messages import HeadView
 
 
 class EngineState(StrEnum):
@@ -244,6 +245,7 @@ class StepView(Model):
     trial: str | None = None
     verdict: Literal["annotatable", "not annotatable"] | None = None
     reason: str = ""
+    expected_s: float = Field(default=0.0, description="How long it is expected to take")
 
 
 class Prompt(Model):
@@ -365,6 +367,8 @@ class Snapshot(Model):
     prompt: Prompt | None = Field(default=None, description="Of the running step")
     balance: float | None = Field(default=None, description="Of the protocol's ledger")
     currency: str = ""
+    ledger_mark: str = Field(default="", description="Label of the mark that the ledger counts")
+    head: HeadView | None = Field(default=None, description="The participant's head, where a camera watches it")
     elapsed_s: float = Field(default=0.0, description="Since the start of the protocol")
     step_elapsed_s: float = 0.0
     remaining_s: float | None = Field(default=None, description="Estimate for the rest of the protocol")

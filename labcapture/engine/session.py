@@ -39,11 +39,10 @@ class Session:
         self._alarms = opened.alarms
         self._log = opened.log
         command = opened.command
-        lengths = {clip.id: clip.duration_s for clip in self._plan.manifest.clips}
         known = {"participant": command.participant, "session": command.session, "language": command.language}
         self._runner = Runner(
             self._plan.order,
-            lengths,
+            self._plan.lengths,
             history=self._plan.history.assigned,
             variables={**known, "protocol": self._plan.protocol.name, **self._plan.variables},
             done=self._plan.resumed.done if self._plan.resumed else (),
@@ -334,6 +333,7 @@ class Session:
             "prompt": self._prompt(),
             "balance": self._runner.balance,
             "currency": ledger.currency if ledger else "",
+            "ledger_mark": ledger.mark if ledger else "",
             "elapsed_s": now - self._started if self._started else 0.0,
             "step_elapsed_s": step_elapsed,
             "remaining_s": self._runner.remaining_s(step_elapsed),

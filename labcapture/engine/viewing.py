@@ -24,6 +24,7 @@ def step_view(step: StepStatus, verdicts: Mapping[str, TrialVerdict]) -> StepVie
         trial=step.trial,
         verdict=verdict,
         reason="; ".join(filter(None, [step.reason, *(judged.reasons if judged else ())])),
+        expected_s=step.expected_s,
     )
 
 
