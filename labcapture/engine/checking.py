@@ -21,6 +21,7 @@ from labcapture.engine.history import History, read_history
 from labcapture.engine.messages import Prepare
 from labcapture.engine.resuming import Resumed, read_resumed
 from labcapture.protocol.fill import Value
+from labcapture.protocol.films import film_seconds
 from labcapture.protocol.manifest import Manifest, find_films, find_manifest, load_manifest
 from labcapture.protocol.model import Protocol
 from labcapture.protocol.plan import Plan as ProtocolPlan
@@ -44,6 +45,8 @@ class Plan:
     out: Path
     order: ProtocolPlan
     """The steps of this session."""
+    lengths: dict[str, float]
+    """Length of each film (s): its file's own."""
     history: History
     variables: dict[str, Value]
     """Given for this session."""
@@ -77,6 +80,7 @@ def check(command: Prepare) -> Plan:
     listing = find_manifest(stimuli)
     manifest = load_manifest(listing)
     films = find_films(manifest, stimuli or listing.parent / "stimuli", (*protocol.clips, *protocol.images))
+    lengths = {clip: film_seconds(films[clip]) for clip in protocol.clips}
     out = Path(command.out)
     check_out(out)
     history = read_history(out, protocol.name, rehearsal=rig.is_simulated or command.autopilot is not None)
@@ -88,7 +92,9 @@ def check(command: Prepare) -> Plan:
         seed, place, variables = resumed.seed, resumed.place, {**resumed.variables, **variables}
     emotions = {clip.id: clip.emotion for clip in manifest.clips}
     order = make_plan(protocol, participant=command.participant, seed=seed, place=place, emotions=emotions)
-    return Plan(rig, rig_text, protocol, protocol_text, films, manifest, out, order, history, variables, resumed)
+    return Plan(
+        rig, rig_text, protocol, protocol_text, films, manifest, out, order, lengths, history, variables, resumed
+    )
 
 
 def _variables(command: Prepare, protocol: Protocol) -> dict[str, Value]:
@@ -156,7 +162,7 @@ def check_room(plan: Plan, streams: Iterable[StreamSpec]) -> None:
     BadInput
         It does not.
     """
-    lengths = expected_lengths(plan.order, {clip.id: clip.duration_s for clip in plan.manifest.clips})
+    lengths = expected_lengths(plan.order, plan.lengths)
     seconds = sum(s for p, s in zip(plan.order.steps, lengths, strict=True) if p.recording is not None)
     rate = sum(spec.element_bytes * spec.rate_hz for spec in streams if spec.kind == "frames") * _COMPRESSED
     needed, free = seconds * rate + _LEAST_FREE_BYTES, _free(plan.out)

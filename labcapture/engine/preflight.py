@@ -34,7 +34,8 @@ from labcapture.engine.preflight_rig import (
 )
 from labcapture.engine.preflight_rows import Report, Row
 from labcapture.engine.preflight_streams import judge_stream
-from labcapture.protocol.manifest import Manifest, find_manifest, load_manifest
+from labcapture.protocol.films import film_seconds
+from labcapture.protocol.manifest import Clip, Manifest, find_manifest, load_manifest
 from labcapture.protocol.model import load_protocol
 from labcapture.stage.messages import Done, Failed, Heartbeat, Show
 from labcapture.stage.process import StageProcess
@@ -191,8 +192,16 @@ def _films(wanted: Wanted, progress: Progress) -> tuple[list[FilmFacts], float, 
     listing = find_manifest(wanted.stimuli)
     manifest, folder = load_manifest(listing), wanted.stimuli or listing.parent / "stimuli"
     known = {clip.id: clip for clip in manifest.clips}
-    needed_s = sum(known[clip].duration_s or 0.0 for clip in protocol.clips if clip in known)
+    needed_s = sum(_seconds(known[clip], folder) for clip in protocol.clips if clip in known)
     return list(_look_at_films(manifest, folder, protocol.clips, progress)), needed_s, protocol.name
+
+
+def _seconds(clip: Clip, folder: Path) -> float:
+    """Return how long a film is: its file's own length, the manifest's where there is no such film."""
+    try:
+        return film_seconds(folder / clip.file)
+    except BadInput:  # told as a row of its own
+        return clip.duration_s
 
 
 def _look_at_films(manifest: Manifest, folder: Path, clips: tuple[str, ...], progress: Progress) -> Iterator[FilmFacts]:

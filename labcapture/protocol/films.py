@@ -63,6 +63,28 @@ class Checked:
         return not self.problems
 
 
+def film_seconds(path: Path) -> float:
+    """Return how long the film at ``path`` says it is (s), without decoding it.
+
+    Raises
+    ------
+    BadInput
+        It is no film, or does not say.
+    """
+    try:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            if stream.duration is not None and stream.time_base is not None:
+                return float(stream.duration * stream.time_base)
+            if container.duration is not None:
+                return container.duration / av.time_base
+    except (OSError, IndexError, ValueError) as error:  # PyAV's own errors are OSErrors and ValueErrors
+        raise BadInput(
+            f"not a film that can be shown ({error})", str(path), "Run `labcapture stimuli check`."
+        ) from error
+    raise BadInput("the film does not say how long it is", str(path), "Remux it, for example with ffmpeg -c copy.")
+
+
 def check_films(
     manifest: Manifest,
     folder: Path,
