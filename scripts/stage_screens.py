@@ -229,6 +229,7 @@ def take(stage: StageProcess, display: str, keyboard: Keyboard, scene: Scene, pa
             wait(stage, lambda m: isinstance(m, Marker) and m.label == "review_offset", scene.name)
         else:
             keyboard.press(key)
+    stage.receive()  # heartbeats from before
     for _ in range(2 if scene.keys else 0):  # it has drawn since
         wait(stage, lambda m: isinstance(m, Heartbeat), scene.name)
     screen = ImageGrab.grab(xdisplay=display)

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -35,18 +35,15 @@ from labcapture.stage.messages import (
     Marker,
     Pause,
     Resume,
-    Show,
     Stop,
 )
 from labcapture.stage.process import StageProcess
+from tests.stage.stage_hands import PATIENCE_S, VIRTUAL, Hands, gone, is_marker, is_over, listen, show, wait_until
 
-display, xtest, X, XK = (pytest.importorskip(f"Xlib.{name}") for name in ("display", "ext.xtest", "X", "XK"))
 pytestmark = [
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a virtual display"),
     pytest.mark.timeout(180),
 ]
-PATIENCE_S = 90.0  # another program may use all of this machine
-VIRTUAL = StageSettings(display="virtual", size=(480, 270))
 SECONDS = 2.0
 
 INSTRUCTION = Instruction(id="hello", kind="instruction", text={"en": "Hello", "zh": "您好"})
@@ -68,42 +65,6 @@ def stage() -> Iterator[StageProcess]:
         yield stage
     finally:
         stage.close()
-
-
-def show(step: Leaf, clip: Path | None = None) -> Show:
-    return Show(step=step.model_dump(mode="json"), clip=None if clip is None else str(clip))
-
-
-def listen(stage: StageProcess, until: Callable[[FromStage], bool]) -> list[FromStage]:
-    """Return everything up to and with the first message that ``until`` likes."""
-    heard: list[FromStage] = []
-    deadline = time.monotonic() + PATIENCE_S
-    while time.monotonic() < deadline:
-        stage.socket.poll(100)
-        for message in stage.receive():
-            heard.append(message)
-            if until(message):
-                return heard
-    pytest.fail(f"not heard; only {heard[-5:]}")
-
-
-def is_over(message: FromStage) -> bool:
-    return isinstance(message, Done | Failed)
-
-
-def is_marker(label: str) -> Callable[[FromStage], bool]:
-    return lambda message: isinstance(message, Marker) and message.label == label
-
-
-def gone(pid: int) -> bool:
-    return not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, "did not happen"
-        time.sleep(0.05)
 
 
 def test_steps_on_autopilot_leave_a_true_record(stage: StageProcess, clip: Path) -> None:
@@ -180,36 +141,6 @@ def test_steps_on_autopilot_leave_a_true_record(stage: StageProcess, clip: Path)
         assert answer.value in range(1, 6)
         assert answer.reaction_time == pytest.approx(answer.time - onset)
         assert answer.reaction_time > 0.3
-
-
-class Hands:
-    """A participant's keyboard and mouse: real events of the X server."""
-
-    def __init__(self, name: str, window: tuple[int, int]) -> None:
-        self._display = display.Display(name)
-        screen = self._display.screen()
-        self._left = (screen.width_in_pixels - window[0]) // 2
-        self._top = (screen.height_in_pixels - window[1]) // 2
-        self._window = window
-        self.click(0.5, 0.02, press=False)  # without a window manager, keys go to the window under the pointer
-
-    def press(self, key: str) -> None:
-        code = self._display.keysym_to_keycode(XK.string_to_keysym(key))
-        self._send((X.KeyPress, code), (X.KeyRelease, code))
-
-    def click(self, x: float, y: float, *, press: bool = True) -> None:
-        """Click at a fraction of the window's width and height, from its top left corner."""
-        place = self._left + round(x * self._window[0]), self._top + round(y * self._window[1])
-        xtest.fake_input(self._display, X.MotionNotify, x=place[0], y=place[1])
-        self._send(*([(X.ButtonPress, 1), (X.ButtonRelease, 1)] if press else []))
-
-    def _send(self, *events: tuple[int, int]) -> None:
-        for kind, detail in events:
-            xtest.fake_input(self._display, kind, detail)
-        self._display.sync()
-
-    def close(self) -> None:
-        self._display.close()
 
 
 def test_participant_answers_with_keys_and_mouse() -> None:
@@ -326,6 +257,7 @@ ENGINE = """
 import sys, time
 from labcapture.devices.rig import StageSettings
 from labcapture.stage.process import StageProcess
+from tests.stage.stage_hands import PATIENCE_S, VIRTUAL, Hands, gone, is_marker, is_over, listen, show, wait_until
 stage = StageProcess(StageSettings(display="virtual", size=(320, 180)))
 stage.start()
 print(stage.pid, flush=True)
