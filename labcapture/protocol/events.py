@@ -122,8 +122,15 @@ class StepDone:
 
 
 @dataclass(frozen=True, slots=True)
+class StageBroken:
+    """The participant's screen broke down; another one takes its place, and knows nothing of what was."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class StageLost:
-    """The participant's screen is gone."""
+    """The participant's screen is gone for good."""
 
     reason: str
 
@@ -142,6 +149,7 @@ Event = (
     | Marked
     | Due
     | StepDone
+    | StageBroken
     | StageLost
 )
 

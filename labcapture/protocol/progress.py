@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from labcapture.protocol.events import Entry, State, StepStatus
 from labcapture.protocol.plan import Plan, expected_lengths
-from labcapture.protocol.steps import Consent, Form, Movie, Review
+from labcapture.protocol.steps import Consent, Form, Leaf, Movie, Review
 
 _INCIDENTAL = {"instruction", "fixation", "break", "note", "calibrate"}  # a run is complete without them
 
@@ -69,6 +69,10 @@ class Progress:
     def place(self, step: str) -> int | None:
         """Return the index of a step, None if the plan has none of this id."""
         return next((i for i, status in enumerate(self.steps) if status.id == step), None)
+
+    def leaf(self, index: int | None) -> Leaf | None:
+        """Return the step at ``index``, None beyond the last one."""
+        return self._plan.steps[index].step if index is not None and index < len(self.steps) else None
 
     def pending(self, start: int) -> Sequence[int]:
         """Return the steps from ``start`` on that are still to be run."""

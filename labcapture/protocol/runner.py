@@ -8,9 +8,10 @@
       +--Abort, StageLost--> finished <--last StepDone, StageLost (from any)--+
 
 Skip, redo and jump end the present step first; where the run goes from there is decided when the stage says that the
-step is over. A recorded trial is open from just before its first step is shown until the stage says that its last step
-is over. What means nothing in the present phase (a pause while paused, news of a step that is long over) changes
-nothing; `Runner.refusal` says why. Every change is an `Entry`: the order of a run can be rebuilt from these alone.
+step is over. A screen that breaks down (StageBroken) fails the present step, and the run is paused before the one that
+follows. A recorded trial is open from just before its first step is shown until the stage says that its last step is
+over. What means nothing in the present phase (a pause while paused, news of a step that is long over) changes nothing;
+`Runner.refusal` says why. Every change is an `Entry`: the order of a run can be rebuilt from these alone.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from labcapture.protocol.events import (
     RunView,
     ShowStep,
     Skip,
+    StageBroken,
     StageLost,
     Start,
     State,
@@ -50,13 +52,12 @@ from labcapture.protocol.events import (
 from labcapture.protocol.fill import Value
 from labcapture.protocol.plan import Plan
 from labcapture.protocol.progress import Progress
-from labcapture.protocol.steps import Assign, Consent, Form, Interview, Leaf, Movie, Question, Review, SyncTest
+from labcapture.protocol.refusals import Standing, refusal
+from labcapture.protocol.steps import Assign, Consent, Interview, Leaf, Question
 from labcapture.protocol.trials import Trials
 from labcapture.protocol.values import Values
 
 __all__ = ["Phase", "RunView", "Runner", "StepStatus"]
-
-_NOT_CONFIRMED = Movie | Form | Review | SyncTest  # these end by themselves
 
 
 class _Turn(NamedTuple):
@@ -100,6 +101,7 @@ class Runner:
         self._index: int | None = None
         self._next = 0  # shown on Resume, while paused between two steps
         self._waiting = False
+        self._held = False  # the stage was told to hold its step
         self._turn: _Turn | None = None
         self._owed = False  # the present step is to end as done as soon as the run goes on
         self._reached = -1
@@ -146,49 +148,11 @@ class Runner:
         """Estimate the rest of the run (s), ``step_elapsed_s`` after the present step was shown."""
         return self._steps.remaining_s(step_elapsed_s)
 
-    def refusal(self, event: Event) -> str:  # noqa: PLR0911 - a list of reasons
+    def refusal(self, event: Event) -> str:
         """Return why ``event`` means nothing now; empty if it does."""
-        if self._phase is Phase.FINISHED:
-            return "the run is over"
-        match event:
-            case Start():
-                return "" if self._phase is Phase.IDLE else "the run has begun"
-            case Pause():
-                return "" if self._phase is Phase.RUNNING else "nothing is running"
-            case Resume():
-                return "" if self._phase is Phase.PAUSED else "nothing is paused"
-            case Entered():
-                return self._values.unfit(event)
-            case StepDone():
-                present = self.present
-                is_present = present is not None and (present.id, self.take) == (event.step, event.take)
-                return "" if is_present else f"step '{event.step}' is not being run"
-            case Skip() | Redo() | Jump() | Confirm() | Due() | Answered():
-                if self._phase not in {Phase.RUNNING, Phase.PAUSED}:
-                    return "nothing is being run"
-                if self._turn is not None:
-                    return "the present step is being ended"
-                return self._unfit(event)
-        return ""
-
-    def _unfit(self, event: Skip | Redo | Jump | Confirm | Due | Answered) -> str:  # noqa: PLR0911 - as above
-        """Return why ``event`` means nothing to the step, or the pause, that the run is in."""
-        present = self.present
-        if isinstance(event, Confirm):
-            return "nothing waits to be confirmed" if isinstance(present, _NOT_CONFIRMED | None) else ""
-        if isinstance(event, Due | Answered):
-            return "" if present and present.id == event.step else f"step '{event.step}' is not being run"
-        if isinstance(event, Skip):
-            coming = self._plan.steps[self._next].step if self._waiting else present
-            return "a consent cannot be skipped" if isinstance(coming, Consent) else ""
-        if event.step is None:
-            return ""
-        target = self._steps.place(event.step)
-        if target is None:
-            return f"the protocol has no step '{event.step}'"
-        if isinstance(event, Jump):
-            return self._steps.unpassable(target)
-        return "" if self._steps.steps[target].take else f"step '{event.step}' has not been run"
+        coming = self._next if self._waiting else self._index
+        standing = Standing(self._phase, self.present, self.take, coming, self._waiting, self._turn is not None)
+        return refusal(event, standing, self._steps, self._values)
 
     # Moving -----------------------------------------------------------------------------------------------------------
 
@@ -204,13 +168,15 @@ class Runner:
                 self._out += self._steps.done_before()
                 self._proceed(0)
             case Pause():
-                self._phase = Phase.PAUSED
+                self._phase, self._held = Phase.PAUSED, True
                 self._enter("pause")
                 self._out.append(PauseStage())
             case Resume():
                 self._resume()
             case Abort(reason):
                 self._abort(reason)
+            case StageBroken(reason):
+                self._break(reason)
             case StageLost(reason):
                 self._enter("lost", detail=reason)
                 self._finish(reason)
@@ -238,7 +204,9 @@ class Runner:
     def _resume(self) -> None:
         self._phase = Phase.RUNNING
         self._enter("resume")
-        self._out.append(ResumeStage())
+        if self._held:
+            self._held = False
+            self._out.append(ResumeStage())
         if self._waiting:
             self._waiting = False
             self._proceed(self._next)
@@ -254,6 +222,18 @@ class Runner:
         self._steps.set(self._at, "running", reason)
         if self._turn is None:
             self._out.append(StopStep())
+
+    def _break(self, reason: str) -> None:
+        """Fail the present step with its stage; wait, even after the last step, for it may be run again."""
+        self._enter("broken", detail=reason)
+        self._held = False
+        present = self.present
+        if self._phase is Phase.RUNNING:
+            self._phase = Phase.PAUSED
+        if isinstance(present, Consent):  # nothing goes on without it
+            self._turn = _Turn(Redo(), self._at)
+        if present is not None:
+            self._step_done(StepDone(present.id, "failed", reason, self.take), is_awaited=True)
 
     def _go_on(self) -> None:
         """Have the stage end the present step as done; while paused, as soon as the run goes on."""
@@ -278,7 +258,8 @@ class Runner:
         else:
             self._out.append(StopStep())
 
-    def _step_done(self, event: StepDone) -> None:
+    def _step_done(self, event: StepDone, *, is_awaited: bool = False) -> None:
+        """Go on from a step that is over; ``is_awaited``: not past the last one, until the operator wants it."""
         at, turn, trial, self._owed = self._at, self._turn, self._trials.open, False
         if self._phase is Phase.STOPPING:
             self._finish(self._steps.steps[at].reason)
@@ -295,10 +276,10 @@ class Runner:
         ahead = self._steps.pending(following)
         if not ahead or not self._trials.goes_on_with(ahead[0]):
             self._out += self._trials.close()
-        if not ahead:
+        if not ahead and not is_awaited:
             self._finish(self._steps.failures())
         elif self._phase is Phase.PAUSED:
-            self._waiting, self._next = True, ahead[0]
+            self._waiting, self._next = True, min([*ahead, len(self._steps.steps)])
         else:
             self._proceed(following)
 

@@ -37,6 +37,7 @@ from labcapture.protocol.events import (
     ResumeStage,
     ShowStep,
     Skip,
+    StageBroken,
     StageLost,
     Start,
     StepDone,
@@ -220,6 +221,38 @@ def test_jump_skips_forward_and_runs_again_backward() -> None:
     assert runner.take == 1
 
 
+def test_broken_screen_fails_its_step_and_waits_for_the_operator() -> None:
+    runner = runner_of()
+    do(runner, Start(), StepDone("hello", "done"), StepDone("practice", "done"))
+    assert do(runner, StageBroken("killed")) == [CloseTrial("01_a", whole=False)]
+    assert runner.view().phase is Phase.PAUSED
+    assert states(runner) == ["done", "done", "failed", "pending", "pending"]
+    assert do(runner, Redo()) == []
+    again = do(runner, Resume())
+    assert [type(a) for a in again] == [Supersede, OpenTrial, ShowStep], "a new screen holds no step"
+    done(runner)
+    assert [type(a) for a in done(runner)] == [OpenTrial, ShowStep]
+    assert do(runner, StageBroken("again")) == [CloseTrial("03_b", whole=False)]
+    assert runner.view().phase is Phase.PAUSED, "the last step may be run again"
+    assert runner.refusal(Skip()) == "no step is left"
+    assert do(runner, Resume()) == [Finish(completed=False, reason="again")]
+
+
+def test_broken_screen_leaves_the_trial_of_a_block_open_and_asks_again_for_consent() -> None:
+    runner = runner_of(RICH)
+    do(runner, Entered("outcome", "left", "assistant"), Start())
+    do(runner, StageBroken("killed"))
+    assert [a.step.id for a in do(runner, Resume()) if isinstance(a, ShowStep)] == ["consent"]
+    do(runner, Confirm())
+    for _ in range(4):
+        done(runner)
+    assert do(runner, Pause(), StageBroken("killed")) == [PauseStage()]
+    assert runner.view().trial == "02_talk"
+    assert [type(a) for a in do(runner, Resume())] == [ShowStep]
+    done(runner)
+    assert CloseTrial("02_talk", whole=False) in done(runner)
+
+
 def test_consent_is_neither_skipped_nor_jumped_over() -> None:
     runner = runner_of(RICH)
     do(runner, Start())
@@ -339,6 +372,7 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(Due, st.sampled_from(IDS)),
     st.builds(StepDone, st.sampled_from(IDS), st.sampled_from(["done", "stopped", "failed"]), take=st.integers(1, 2)),
 )
+BREAKS: st.SearchStrategy[Event] = st.just(StageBroken("killed"))
 COMMON = st.sampled_from(["done", "stopped", "failed", "obey"])
 
 
@@ -408,7 +442,10 @@ def next_of(runner: Runner, stage: Stage, how: str) -> Event:
 
 
 @settings(max_examples=400, deadline=None)
-@given(st.lists(st.one_of(EVENTS, COMMON, COMMON), max_size=60), st.sampled_from([Abort(), StageLost("gone")]))
+@given(
+    st.lists(st.one_of(EVENTS, EVENTS, COMMON, COMMON, BREAKS), max_size=60),
+    st.sampled_from([Abort(), StageLost("gone")]),
+)
 def test_any_order_of_events_leaves_a_legal_state(events: Sequence[Event | str], last: Event) -> None:
     runner, stage = runner_of(RICH), Stage()
     for drawn in [*events, last, last]:
@@ -416,6 +453,8 @@ def test_any_order_of_events_leaves_a_legal_state(events: Sequence[Event | str],
         why = runner.refusal(event)
         actions = runner.handle(event)
         assert not (why and actions)
+        if isinstance(event, StageBroken) and not stage.finished:
+            stage.showing, stage.paused = None, False  # the new screen knows nothing
         for action in actions:
             stage.obey(action)
         after = runner.view()
