@@ -39,7 +39,7 @@ class SyncTestScreen(Screen):
 
     def draw(self, expected: float) -> None:
         """Draw a flash while one is due."""
-        self._drawn = None
+        self._drawn, self._canvas.lit = None, False
         if self._holding:
             return
         if self._start is None:
@@ -51,6 +51,7 @@ class SyncTestScreen(Screen):
         if index >= 0 and time < self._times[index] + self._step.flash_s:
             self._drawn = index
             self._white.draw()
+        self._canvas.lit = self._drawn is not None
 
     def flipped(self, flip: Flip) -> bool:
         """Mark flash and tone when the window has turned white."""
