@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QKeyEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, QSize, Qt
+from PySide6.QtGui import (
+    QAction,
+    QColor,
+    QFont,
+    QFontMetrics,
+    QKeyEvent,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+    QPen,
+    QResizeEvent,
+)
 from PySide6.QtWidgets import (
     QComboBox,
     QFrame,
@@ -69,6 +80,92 @@ class Elided(QLabel):
         painter.drawText(self.rect(), int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), shown)
 
 
+class FittedText(QWidget):
+    """Words as large as their room allows, broken between words; legible from afar where they are few.
+
+    Parameters
+    ----------
+    name
+        For assistive tools.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.setAccessibleName(name)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
+        self._words = ""
+        self._largest = 19
+        self._fitted: int | None = None
+
+    def say(self, words: str) -> None:
+        """Show ``words``."""
+        if words != self._words:
+            self._words, self._fitted = words, None
+            self.setAccessibleDescription(words)
+            self.setToolTip(words)
+            self.update()
+
+    def text(self) -> str:
+        """Return what is shown."""
+        return self._words
+
+    def set_largest(self, pixels: int) -> None:
+        """Set the largest size of its letters, in px of a window of the base height."""
+        self._largest, self._fitted = pixels, None
+        self.update()
+
+    def pixels(self) -> int:
+        """Return the size of the letters (px): the largest at which all words are seen."""
+        if self._fitted is None:
+            unit = self.fontInfo().pixelSize()  # 14 at the base height
+            low, high = max(8, round(unit * 0.8)), max(9, round(self._largest * unit / 14))
+            while low < high:
+                middle = (low + high + 1) // 2
+                low, high = (middle, high) if self._fits(middle) else (low, middle - 1)
+            self._fitted = low
+        return self._fitted
+
+    def _fits(self, pixels: int) -> bool:
+        metrics = QFontMetrics(self._font(pixels))
+        needed = metrics.boundingRect(QRect(0, 0, self.width(), 1 << 20), self._flags(), self._words)
+        return needed.height() <= self.height() and needed.width() <= self.width()
+
+    def _font(self, pixels: int) -> QFont:
+        font = QFont(self.font())
+        font.setPixelSize(pixels)
+        font.setWeight(QFont.Weight.DemiBold)
+        return font
+
+    def _flags(self) -> int:
+        return int(Qt.TextFlag.TextWordWrap | Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Two lines of the smallest letters."""
+        return QSize(0, round(self.fontMetrics().height() * 1.8))
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Ask for three lines."""
+        return QSize(200, round(self.fontMetrics().height() * 4))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Fit again."""
+        super().resizeEvent(event)
+        self._fitted = None
+
+    def changeEvent(self, event: QEvent) -> None:  # noqa: N802 - Qt's name
+        """Fit again when the window's sizes change."""
+        super().changeEvent(event)
+        if event.type() in {QEvent.Type.FontChange, QEvent.Type.StyleChange}:
+            self._fitted = None
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        """Draw the words."""
+        painter = QPainter(self)
+        painter.setFont(self._font(self.pixels()))
+        painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
+        painter.drawText(self.rect(), self._flags(), self._words)
+
+
 class Figure(QWidget):
     """A large figure under a small caption."""
 
@@ -116,10 +213,14 @@ class Choice(QComboBox):
 class KeyButton(QPushButton):
     """A button that shows its key beside its name, and that Space presses while it has the focus."""
 
-    def __init__(self, theme: Theme, name: str, key: str) -> None:
+    def __init__(self, theme: Theme, name: str, key: str, *, small: bool = False) -> None:
         super().__init__(name)
         self._theme = theme
         self._key = key
+        self.shortcut_action: QAction | None = None
+        """What its key does, where the button keeps it."""
+        if small:
+            self.setProperty("size", "small")
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setAccessibleName(name)
         self.setAccessibleDescription(f"Key: {key}" if key else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -9,10 +10,11 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QImage, QLinearGradient, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QFont, QImage, QLinearGradient, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from labcapture.console.theme import Theme
+from labcapture.engine.head_messages import HeadView
 from labcapture.engine.messages import PictureSlot
 from labcapture.engine.preview import Picture
 
@@ -21,6 +23,7 @@ FAR_MM = 1600.0
 _TICKS_MM = (400, 450, 500, 600, 800, 1600)
 _STALE_S = 1.5
 _NO_DATA = 0xFF20242A
+_CONTOUR = 0xFFFFFFFF
 
 
 def distance_share(distance_mm: NDArray[np.floating[Any]] | float) -> NDArray[np.float64]:
@@ -44,6 +47,36 @@ def depth_table(step_mm: float = 1.0) -> NDArray[np.uint32]:
     return table
 
 
+CONTOUR_MM = 5
+CONTOURS = 7
+
+
+def contours(pixels: NDArray[np.uint16], step_mm: float, nearest_mm: float) -> NDArray[np.bool_]:
+    """Return where the lines of equal distance run: every 5 mm from the nearest point of a face on, 35 mm deep.
+
+    For a face at 510 mm these are the bands of 510 to 545 mm by which faces are judged (Li et al. 2022).
+
+    Parameters
+    ----------
+    pixels
+        (h, w) depth counts of ``step_mm``; zero is no data.
+
+    Returns
+    -------
+    ndarray of bool, (h, w)
+    """
+    start = math.floor(nearest_mm / CONTOUR_MM) * CONTOUR_MM
+    table = np.zeros(65536, np.uint8)
+    millimetres = np.arange(1, 65536) * step_mm
+    table[1:] = np.clip(np.floor((millimetres - start) / CONTOUR_MM) + 1, 0, CONTOURS + 1)
+    band = table[pixels]
+    known = pixels > 0
+    lines = np.zeros(pixels.shape, bool)
+    lines[:, :-1] |= (band[:, :-1] != band[:, 1:]) & known[:, :-1] & known[:, 1:]
+    lines[:-1] |= (band[:-1] != band[1:]) & known[:-1] & known[1:]
+    return lines
+
+
 class PictureView(QWidget):
     """One camera stream, as large as its place allows; says so when no new picture comes."""
 
@@ -60,10 +93,18 @@ class PictureView(QWidget):
         self._shown_at = time.monotonic()
         self._stale = False
         self._simulated = False
+        self._step_mm = slot.step_mm
+        self._head: HeadView | None = None
         self.setAccessibleName(f"Live picture of {slot.name}")
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
         self.setMinimumSize(160, 90)
+
+    def show_head(self, head: HeadView | None) -> None:
+        """Draw the face's box and its distances over the picture, or no more (None)."""
+        if head != self._head:
+            self._head = head
+            self.update()
 
     def show_picture(self, picture: Picture) -> None:
         """Take over a preview."""
@@ -72,6 +113,8 @@ class PictureView(QWidget):
             if self._pixels is None or self._pixels.shape != pixels.shape:
                 self._pixels = np.empty(pixels.shape, np.uint32)
             np.take(self._table, pixels, out=self._pixels, mode="clip")  # clip: into out without a copy between
+            if self._head is not None and self._head.nearest_mm is not None:
+                self._pixels[contours(pixels, self._step_mm, self._head.nearest_mm)] = _CONTOUR
             layout = QImage.Format.Format_RGB32
         else:
             self._pixels = np.ascontiguousarray(pixels)
@@ -128,6 +171,8 @@ class PictureView(QWidget):
             _write(painter, place, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop, "SIMULATED")
         if self._table is not None:
             self._draw_scale(painter, place)
+        if self._head is not None:
+            self._draw_head(painter, place, self._head)
         if self._stale:
             painter.fillRect(place, QColor(0, 0, 0, 170))
             painter.setPen(QColor(self._theme.warning))
@@ -135,6 +180,31 @@ class PictureView(QWidget):
             painter.setFont(font)
             seconds = time.monotonic() - self._shown_at
             painter.drawText(place, Qt.AlignmentFlag.AlignCenter, f"no new picture for {seconds:.0f} s")
+
+    def _draw_head(self, painter: QPainter, place: QRect, head: HeadView) -> None:
+        """Draw the face's box on a colour picture, the nearest point on a depth picture."""
+        line = self.fontMetrics().height()
+        assert self._image is not None  # noqa: S101 - there is a picture under it
+        factor = place.width() / (2 * self._image.width())  # measured at full size; previews have half of it
+        is_good = all(limit.ok for limit in head.limits)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        colour = QColor(self._theme.accent if is_good else self._theme.warning)
+        if self._table is None and head.face_box is not None:
+            left, top, width, height = (value * factor for value in head.face_box)
+            box = QRectF(place.left() + left, place.top() + top, width, height)
+            for pen in (QPen(QColor(0, 0, 0, 150), line * 0.3), QPen(colour, line * 0.15)):
+                painter.setPen(pen)
+                painter.drawRoundedRect(box, line * 0.3, line * 0.3)
+        if self._table is not None and head.nearest_px is not None:
+            at = QPointF(place.left() + head.nearest_px[0] * factor, place.top() + head.nearest_px[1] * factor)
+            for pen in (QPen(QColor(0, 0, 0, 200), line * 0.26), QPen(QColor("#ffffff"), line * 0.12)):
+                painter.setPen(pen)
+                painter.drawEllipse(at, line * 0.4, line * 0.4)
+        if self._table is not None and head.nearest_mm is not None:
+            start = math.floor(head.nearest_mm / CONTOUR_MM) * CONTOUR_MM
+            words = f"lines every {CONTOUR_MM} mm, {start} to {start + CONTOURS * CONTOUR_MM}"
+            _write(painter, place, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom, words)
 
     def _draw_scale(self, painter: QPainter, place: QRect) -> None:
         """Draw the distance scale along the right edge."""

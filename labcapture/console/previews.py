@@ -1,4 +1,4 @@
-"""Live pictures and traces, read from the engine's shared memory at the window's own pace."""
+"""Live pictures and traces, read from the engine's shared memory at the window's own pace; the head while it is set."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
+from labcapture.console.head_panel import HeadPanel
 from labcapture.console.parts import label, panel
 from labcapture.console.pictures import PictureView
+from labcapture.console.stage_view import StageStrip
+from labcapture.console.text import running_step
 from labcapture.console.theme import Theme
 from labcapture.console.traces import SignalView, TraceView, VoiceView, is_voice
 from labcapture.engine.messages import EngineState, PreviewLayout, Snapshot
@@ -45,10 +48,17 @@ class Previews(QWidget):
         self._picture_grid.setSpacing(8)
         self._trace_panel, self._trace_column = panel()
         self._trace_panel.setAccessibleName("Signals")
+        self.stage = StageStrip(theme)
+        self.head = HeadPanel(theme)
+        self._head_frame, head_column = panel()
+        head_column.addWidget(self.head)
+        self._head_frame.hide()
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
         column.addLayout(self._picture_grid)
+        column.addWidget(self.stage)
+        column.addWidget(self._head_frame, 1)
         column.addWidget(self._trace_panel, 1)
         column.addWidget(self._empty, 1)
         self._trace_panel.hide()
@@ -59,6 +69,7 @@ class Previews(QWidget):
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Follow the engine: another session has another memory."""
         self._snapshot, self._heard = snapshot, time.monotonic()
+        self.stage.show_snapshot(snapshot)
         layout = snapshot.preview if snapshot.state is not EngineState.IDLE else None
         if layout != self._layout:
             self._let_go()
@@ -66,6 +77,19 @@ class Previews(QWidget):
                 self._attach(layout)
         if self._reader is not None and not self._timer.isActive():
             self._timer.start(PICTURE_MS)
+        self._show_head(snapshot)
+
+    def _show_head(self, snapshot: Snapshot) -> None:
+        """Give the place of the signals to the head's position while that is set."""
+        step = running_step(snapshot)
+        calibrates = step is not None and step.kind == "calibrate" and step.state == "running"
+        head = snapshot.head if calibrates and self._layout is not None else None
+        if head is not None:
+            self.head.show_head(head)
+        for view in self.pictures:
+            view.show_head(head)
+        self._head_frame.setVisible(head is not None)
+        self._trace_panel.setVisible(head is None and bool(self.traces))
 
     def set_scale(self, scale: float) -> None:
         """Size the figures."""
@@ -143,6 +167,7 @@ class Previews(QWidget):
         self.pictures.clear()
         self.traces.clear()
         self._trace_panel.hide()
+        self._head_frame.hide()
         self._empty.show()
 
 

@@ -1,4 +1,4 @@
-"""The protocol as a list: what is done, what runs, what comes, and the verdict on each clip."""
+"""The protocol as a list: what is done, what runs, what comes, and the verdict on each clip with its reasons."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from PySide6.QtCore import (
     QModelIndex,
     QPersistentModelIndex,
     QPointF,
+    QRect,
     QRectF,
     QSize,
     Qt,
+    Signal,
 )
-from PySide6.QtGui import QColor, QFont, QPainter, QPen, QPolygonF
-from PySide6.QtWidgets import QAbstractItemView, QListView, QStyledItemDelegate, QStyleOptionViewItem
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPen, QPolygonF, QResizeEvent
+from PySide6.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem
 
 from labcapture.console import text
 from labcapture.console.theme import Theme
@@ -44,6 +46,10 @@ class StepsModel(QAbstractListModel):
         for i in changed:
             self.dataChanged.emit(self.index(i), self.index(i))
 
+    def step(self, row: int) -> StepView | None:
+        """Return the step in ``row``."""
+        return self._steps[row] if 0 <= row < len(self._steps) else None
+
     def rowCount(self, parent: _Index | None = None) -> int:  # noqa: N802 - Qt's name
         """Return the number of steps."""
         return 0 if parent is not None and parent.isValid() else len(self._steps)
@@ -61,21 +67,33 @@ class StepsModel(QAbstractListModel):
 
 
 class StepsPanel(QListView):
-    """Scrolls along with the running step."""
+    """Scrolls along with the running step. One step can be picked, to be run again or gone on at."""
+
+    picked = Signal()
+    """Another step, or none, is picked now."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self.setAccessibleName("Steps of the protocol")
-        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setResizeMode(QListView.ResizeMode.Adjust)
         self.steps = StepsModel()
         self.setModel(self.steps)
         self.setItemDelegate(_Delegate(theme, self))
         self._current: int | None = None
+        self.to_redo = ""
+        """The step that one key takes again."""
+        self.selectionModel().selectionChanged.connect(lambda *_: self.picked.emit())
+        self.steps.modelReset.connect(self.picked)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Follow the engine."""
+        bad = text.bad_clip(snapshot)
+        if self.to_redo != (bad.id if bad is not None else ""):
+            self.to_redo = bad.id if bad is not None else ""
+            self.scheduleDelayedItemsLayout()
         self.steps.show(snapshot.steps)
         if snapshot.step != self._current:
             self._current = snapshot.step
@@ -83,16 +101,55 @@ class StepsPanel(QListView):
                 where = self.steps.index(snapshot.step)
                 self.scrollTo(where, QAbstractItemView.ScrollHint.PositionAtCenter)
 
+    @property
+    def selected(self) -> StepView | None:
+        """The step that is picked."""
+        rows = self.selectionModel().selectedIndexes()
+        return self.steps.step(rows[0].row()) if rows else None
+
+    def pick(self, change: int) -> None:
+        """Pick the step ``change`` rows below the picked one, or the running one."""
+        rows = self.selectionModel().selectedIndexes()
+        start = rows[0].row() if rows else self._current if self._current is not None else 0
+        row = min(max(start + change, 0), self.steps.rowCount() - 1)
+        if row >= 0:
+            self.setCurrentIndex(self.steps.index(row))
+
+    def let_go(self) -> None:
+        """Pick none."""
+        self.selectionModel().clear()
+        self.picked.emit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
+        """Break the reasons anew."""
+        super().resizeEvent(event)
+        self.scheduleDelayedItemsLayout()
+
 
 class _Delegate(QStyledItemDelegate):
     def __init__(self, theme: Theme, parent: StepsPanel) -> None:
         super().__init__(parent)
         self._theme = theme
+        self._panel = parent
 
     def sizeHint(self, option: QStyleOptionViewItem, index: _Index) -> QSize:  # noqa: N802 - Qt's name
         step: StepView = index.data(_STEP)
-        lines = _ROW + (1.2 if step.reason else 0)
-        return QSize(0, round(lines * option.fontMetrics.height()))
+        line = option.fontMetrics.height()
+        below = self._below(step, option.fontMetrics, self._panel.viewport().width() - line * 2.1)
+        return QSize(0, round(_ROW * line + below + (0.25 * line if below else 0)))
+
+    def _reason(self, step: StepView) -> str:
+        """Return what stands below a step's title."""
+        key = "Shift+R redoes it now" if step.id == self._panel.to_redo else ""
+        return "  ·  ".join(filter(None, (key, step.reason)))
+
+    def _below(self, step: StepView, metrics: QFontMetrics, width: float) -> float:
+        """Return the height of the reason: as many lines as it takes, three at most."""
+        reason = self._reason(step)
+        if not reason:
+            return 0.0
+        needed = metrics.boundingRect(QRect(0, 0, int(width), 1000), Qt.TextFlag.TextWordWrap, reason).height()
+        return float(min(needed, 3 * metrics.lineSpacing()))
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: _Index) -> None:
         step: StepView = index.data(_STEP)
@@ -108,6 +165,10 @@ class _Delegate(QStyledItemDelegate):
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QColor(theme.raised))
             painter.drawRoundedRect(box.adjusted(0, 1, 0, -1), 5, 5)
+        if option.state & QStyle.StateFlag.State_Selected:
+            painter.setPen(QPen(QColor(theme.accent), 1.5))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRoundedRect(box.adjusted(1, 1, -1, -1), 5, 5)
         mark = QRectF(0, 0, line * 0.72, line * 0.72)
         mark.moveCenter(QPointF(top.left() + line * 0.8, top.center().y()))
         _draw_mark(painter, mark, step, theme)
@@ -121,13 +182,14 @@ class _Delegate(QStyledItemDelegate):
         metrics = painter.fontMetrics()
         shown = metrics.elidedText(text.title(step), Qt.TextElideMode.ElideRight, int(words.width()))
         painter.drawText(words, Qt.AlignmentFlag.AlignVCenter, shown)
-        if step.reason:
+        reason = self._reason(step)
+        if reason:
             font.setWeight(QFont.Weight.Normal)
             painter.setFont(font)
-            painter.setPen(QColor(theme.muted))
-            under = QRectF(words.left(), top.bottom() - line * 0.3, box.right() - words.left() - line * 0.5, line * 1.2)
-            shown = painter.fontMetrics().elidedText(step.reason, Qt.TextElideMode.ElideRight, int(under.width()))
-            painter.drawText(under, Qt.AlignmentFlag.AlignTop, shown)
+            painter.setPen(QColor(theme.text if step.id == self._panel.to_redo else theme.muted))
+            room = QRectF(words.left(), top.bottom() - line * 0.3, box.right() - words.left() - line * 0.5, 0)
+            room.setBottom(box.bottom() - line * 0.05)
+            painter.drawText(room, Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextWordWrap, reason)
         painter.restore()
 
     def _draw_verdict(self, painter: QPainter, words: QRectF, step: StepView, font: QFont) -> float:

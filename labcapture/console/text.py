@@ -173,3 +173,19 @@ def is_off_rate(stream: StreamHealth) -> bool:
     if not stream.nominal_rate_hz or not stream.received:
         return False
     return abs(stream.rate_hz / stream.nominal_rate_hz - 1) > 0.05
+
+
+def amount(value: float, currency: str) -> str:
+    """Return a sum of money, without decimals where it has none."""
+    return f"{value:g} {currency}".strip() if value == round(value) else f"{value:.2f} {currency}".strip()
+
+
+def was_run(step: StepView) -> bool:
+    """Return whether there is something of the step to be done again."""
+    return step.state in {"running", "done", "failed"} or step.trial is not None
+
+
+def bad_clip(snapshot: Snapshot) -> StepView | None:
+    """Return the clip that ended last, if it is not annotatable and could be taken again."""
+    judged = [step for step in snapshot.steps if step.verdict is not None and step.state in {"done", "failed"}]
+    return judged[-1] if judged and judged[-1].verdict == "not annotatable" else None

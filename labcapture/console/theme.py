@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from PySide6.QtCore import QSettings
 from PySide6.QtGui import QColor, QFont, QPalette
 from PySide6.QtWidgets import QApplication, QWidget
+
+from labcapture.core.errors import BadInput
 
 FONTS = ["Inter", "Segoe UI", "SF Pro Text", "Helvetica Neue", "Noto Sans", "DejaVu Sans"]
 BASE_HEIGHT = 760  # window height (px) at which the sizes below hold; they grow with the window
@@ -63,6 +66,31 @@ LIGHT = Theme(
     badge="#14191e",
     on_badge="#ffffff",
 )
+
+
+THEMES = {theme.name: theme for theme in (DARK, LIGHT)}
+_CHOSEN = "theme"
+
+
+def settings() -> QSettings:
+    """Return what the console remembers from one start to the next."""
+    return QSettings("labcapture", "console")
+
+
+def choose(name: str | None = None) -> Theme:
+    """Return the theme called ``name`` and remember it; without a name, the one that is remembered.
+
+    Raises
+    ------
+    BadInput
+        There is no such theme.
+    """
+    if name is None:
+        return THEMES.get(str(settings().value(_CHOSEN, DARK.name)), DARK)
+    if name not in THEMES:
+        raise BadInput(f"no theme '{name}'", "--theme", f"There are: {', '.join(THEMES)}.")
+    settings().setValue(_CHOSEN, name)
+    return THEMES[name]
 
 
 def apply(application: QApplication, theme: Theme) -> None:
@@ -138,6 +166,12 @@ def style_sheet(theme: Theme, scale: float) -> str:
     QLabel#refusal {{ color: {theme.warning}; font-weight: 600; }}
     QPushButton {{ background: {theme.raised}; color: {theme.text}; border: 1px solid {theme.line};
         border-radius: {px(6)}; padding: {px(9)} {px(16)}; font-size: {px(16)}; font-weight: 600; }}
+    QPushButton[size="small"] {{ padding: {px(4)} {px(9)}; font-size: {px(13)}; }}
+    QPushButton[size="large"] {{ padding: {px(9)} {px(28)}; font-size: {px(16)}; font-weight: 800; }}
+    QPushButton[size="huge"] {{ padding: {px(18)} {px(34)}; font-size: {px(30)}; }}
+    *[role="expected"] {{ font-weight: 600; }}
+    *[size="huge"] {{ font-size: {px(24)}; }}
+    QLabel[role="sentence"] {{ font-size: {px(30)}; font-weight: 700; }}
     QPushButton:hover {{ border-color: {theme.muted}; }}
     QPushButton:pressed {{ background: {theme.line}; }}
     QPushButton:focus {{ border: 1px solid {theme.accent}; }}

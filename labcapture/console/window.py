@@ -8,25 +8,28 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QTimer, Signal
-from PySide6.QtGui import QCloseEvent, QResizeEvent
+from PySide6.QtGui import QAction, QCloseEvent, QKeySequence, QResizeEvent
 from PySide6.QtWidgets import QGraphicsOpacityEffect, QHBoxLayout, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from labcapture.console import dialogs
+from labcapture.console.alarm_list import AlarmList
 from labcapture.console.alarms import AlarmBanner
 from labcapture.console.browser import SessionBrowser
-from labcapture.console.controls import ABORT, MARK, NOTE, PAUSE, RESUME, START, Control, ControlBar
+from labcapture.console.controls import Control, ControlBar
+from labcapture.console.operating import Operating
 from labcapture.console.outcome import OutcomeView
 from labcapture.console.parts import KeyButton, panel
 from labcapture.console.previews import Previews
+from labcapture.console.prompt import is_spoken
+from labcapture.console.prompt_view import PromptView
 from labcapture.console.setup import SetupForm
 from labcapture.console.status import StatusHead
 from labcapture.console.steps import StepsPanel
 from labcapture.console.streams import StreamsPanel
 from labcapture.console.theme import DARK, Theme, scale_of, style_sheet
 from labcapture.console.vitals import VitalsPanel
-from labcapture.core.clock import lsl_time
 from labcapture.core.errors import LabcaptureError
-from labcapture.engine.messages import Abort, Command, EngineState, Mark, Note, Pause, Prepare, Resume, Snapshot, Start
+from labcapture.engine.messages import Command, EngineState, Mark, Note, Prepare, Prompt, Snapshot
 
 _SAID_MS = 8000
 _SIDE = 476  # width of the right column at scale 1 (px)
@@ -56,6 +59,10 @@ class ConsoleWindow(QMainWindow):
         self._theme = theme
         self._scale = 0.0
         self._state: EngineState | None = None
+        self._snapshot: Snapshot | None = None
+        self._keys: list[QAction] = []
+        self._was_large = False
+        self._large: tuple[bool, bool] | None = None  # what F2 chose, and whether somebody was to speak then
         self._left_result: str | None = None
         self._leaving = False
         self._lost = False
@@ -70,15 +77,25 @@ class ConsoleWindow(QMainWindow):
         self.streams = StreamsPanel(theme)
         self.vitals = VitalsPanel(theme)
         self.controls = ControlBar(theme)
+        self.prompt = PromptView(theme)
+        self.alarms = AlarmList(self)
         self.restart = KeyButton(theme, "Start a new engine", "")
         self.restart.setProperty("prime", "true")
         self.live = self._live_view()
+        self.interview, self._interview_place = panel()
+        self.interview.setAccessibleName("Interviewer's view")
         self.pages = QStackedWidget()
-        for page in (self.form, self.live, self.outcome):
+        for page in (self.form, self.live, self.interview, self.outcome):
             self.pages.addWidget(page)
+        self._operating = Operating(self, self.command.emit, self._ask)
         self._said = QTimer(self, singleShot=True, interval=_SAID_MS)
         self._said.timeout.connect(lambda: self.controls.say(""))
+        self._lay_out()
+        if values:
+            self.form.fill(values)
+        self._join()
 
+    def _lay_out(self) -> None:
         middle = QWidget()
         column = QVBoxLayout(middle)
         column.setContentsMargins(12, 10, 12, 10)
@@ -92,12 +109,28 @@ class ConsoleWindow(QMainWindow):
         column.addLayout(bottom)
         self.setCentralWidget(middle)
         self.restart.hide()
-        if values:
-            self.form.fill(values)
+
+    def _join(self) -> None:
+        """Join what is pressed to what it does."""
         self.form.wanted.connect(self.command)
         self.form.browse_wanted.connect(self._browse)
         self.outcome.left.connect(self._new_session)
         self.controls.chosen.connect(self._choose)
+        self.prompt.command.connect(self.command)
+        self.prompt.switch.clicked.connect(self._switch)
+        self.steps.picked.connect(self._picked)
+        for key, act in (
+            ("F2", self._switch),
+            ("L", self.alarms.toggle),
+            ("Up", lambda: self.steps.pick(-1)),
+            ("Down", lambda: self.steps.pick(1)),
+            ("Esc", self._let_go),
+        ):
+            action = QAction(key, self.live)  # they mean nothing where letters are written
+            action.setShortcut(QKeySequence(key))
+            action.triggered.connect(lambda _=False, act=act: act())
+            self.controls.addAction(action)
+            self._keys.append(action)
         self.restart.clicked.connect(self.engine_wanted)
         reached = [*self.controls.buttons.values(), self.steps, self.streams]  # first what is done, then what is read
         for one, following in pairwise(reached):
@@ -109,24 +142,51 @@ class ConsoleWindow(QMainWindow):
         """Follow the engine."""
         if self._lost:
             self._set_lost(False)
-        self._state = snapshot.state
+        self._state, self._snapshot = snapshot.state, snapshot
         self.head.show_snapshot(snapshot)
         self.setWindowTitle(f"{self.head.state.text()} – labcapture")
         self.banner.show_snapshot(snapshot)
-        self.controls.show_state(snapshot.state)
+        self.alarms.show_snapshot(snapshot)
         self.previews.show_snapshot(snapshot)
         if snapshot.state is not EngineState.IDLE:
             self.form.set_busy(False)
             self.steps.show_snapshot(snapshot)
             self.streams.show_snapshot(snapshot)
             self.vitals.show_snapshot(snapshot)
-            self.pages.setCurrentWidget(self.live)
+            self._show_prompt(snapshot)
         elif snapshot.result is not None and snapshot.result.folder != self._left_result:
             if self.pages.currentWidget() is not self.outcome:
                 self.outcome.show_result(snapshot.result)
             self.pages.setCurrentWidget(self.outcome)
         else:
             self.pages.setCurrentWidget(self.form)
+        self._show_controls()
+
+    def _show_prompt(self, snapshot: Snapshot) -> None:
+        """Show what people are to do: in its corner, or, while the interviewer speaks, on the whole page."""
+        prompt = snapshot.prompt
+        self.prompt.show_prompt(prompt, running=snapshot.state is EngineState.RUNNING)
+        self._card.setVisible(not self.prompt.isHidden() and not self._is_large(prompt))
+        large = self._is_large(prompt)
+        self.pages.setCurrentWidget(self.interview if large else self.live)
+        if large != self._was_large:
+            self._was_large = large
+            self.prompt.set_large(large)
+            (self._interview_place if large else self._card_place).addWidget(self.prompt, 1)
+            self._card.setVisible(not large)
+
+    def _is_large(self, prompt: Prompt | None) -> bool:
+        spoken = is_spoken(prompt)
+        if self._large is not None and self._large[1] != spoken:
+            self._large = None  # what was chosen for questions does not hold for what comes after them
+        wanted = self._large[0] if self._large is not None else spoken
+        return wanted and not self.prompt.isHidden()
+
+    def _show_controls(self) -> None:
+        snapshot = self._snapshot if self._state is not None else None
+        self.controls.show_snapshot(snapshot, self.steps.selected)
+        for action in self._keys:
+            action.setEnabled(self._state not in {None, EngineState.IDLE})
 
     def show_lost(self, error: LabcaptureError) -> None:
         """Say that the engine is gone; the last pictures and figures would only deceive."""
@@ -136,7 +196,7 @@ class ConsoleWindow(QMainWindow):
         self.setWindowTitle("NO ENGINE – labcapture")
         self.banner.show_lost(error)
         self.previews.close_memory()
-        self.controls.show_state(None)
+        self._show_controls()
 
     def show_done(self, command: Command, result: Mapping[str, Any]) -> None:
         """Confirm what leaves no other trace on the screen."""
@@ -166,16 +226,24 @@ class ConsoleWindow(QMainWindow):
     # What the experimenter does ---------------------------------------------------------------------------------------
 
     def _choose(self, control: Control) -> None:
-        now = lsl_time()  # what the key speaks of, however long the rest takes
-        simple = {START: Start(), PAUSE: Pause(), RESUME: Resume(), MARK: Mark(label="experimenter", time=now)}
-        if control in simple:
-            self.command.emit(simple[control])
-        elif control is NOTE:
-            self._ask(dialogs.note(self)).answered.connect(
-                lambda words: self.command.emit(Note(text=words, time=now)) if words else None
-            )
-        elif control is ABORT:
-            self._ask(dialogs.abort(self)).answered.connect(lambda words: self.command.emit(Abort(reason=words)))
+        if self._snapshot is not None:
+            self._operating.choose(control, self._snapshot, self.steps.selected)
+            if control.place == "list" and self._question is not None:
+                self._question.accepted.connect(self.steps.let_go)
+
+    def _switch(self) -> None:
+        """Show the prompt large, or beside the panels."""
+        if self._snapshot is not None:
+            prompt = self._snapshot.prompt
+            self._large = (not self._is_large(prompt), is_spoken(prompt))
+            self._show_prompt(self._snapshot)
+
+    def _picked(self) -> None:
+        self._show_controls()
+
+    def _let_go(self) -> None:
+        self.setFocus()
+        self.steps.let_go()
 
     def _ask(self, question: dialogs.Question) -> dialogs.Question:
         if self._question is not None:
@@ -224,6 +292,7 @@ class ConsoleWindow(QMainWindow):
             return
         self.previews.close_memory()
         self._said.stop()
+        self.alarms.close()
         self.outcome.check.stop()
         if self.browser is not None:
             self.browser.close()
@@ -244,6 +313,10 @@ class ConsoleWindow(QMainWindow):
         side = QVBoxLayout(self._side)
         side.setContentsMargins(0, 0, 0, 0)
         side.setSpacing(8)
+        self._card, self._card_place = panel()
+        self._card_place.addWidget(self.prompt)
+        self._card.hide()
+        side.addWidget(self._card, 1)
         for heading, content, stretch in (
             ("Protocol", self.steps, 1),
             ("Streams", self.streams, 0),
@@ -252,6 +325,12 @@ class ConsoleWindow(QMainWindow):
             frame, column = panel(heading)
             column.addWidget(content)
             side.addWidget(frame, stretch)
+            if content is self.steps:
+                keys = QHBoxLayout()
+                for button in self.controls.of_list():
+                    keys.addWidget(button)
+                keys.addStretch()
+                column.addLayout(keys)
         self._dim = QGraphicsOpacityEffect(self._side)  # figures of an engine that is gone
         self._dim.setOpacity(0.35)
         self._dim.setEnabled(False)

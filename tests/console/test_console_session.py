@@ -59,9 +59,9 @@ def test_a_session_from_form_to_result(console: tuple[Console, list[Snapshot]], 
     def shows(word: str) -> None:
         qtbot.waitUntil(lambda: window.head.state.text() == word, timeout=_LIMIT_MS)
 
-    def press(key: Qt.Key) -> None:
+    def press(key: Qt.Key, modifier: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
         qtbot.waitUntil(window.isActiveWindow, timeout=_LIMIT_MS)
-        QTest.keyClick(window, key)
+        QTest.keyClick(window, key, modifier)
 
     shows("IDLE")
     _fill(window, tmp_path)
@@ -80,7 +80,7 @@ def test_a_session_from_form_to_result(console: tuple[Console, list[Snapshot]], 
     press(Qt.Key.Key_P)
     shows("PAUSED")
     press(Qt.Key.Key_M)
-    press(Qt.Key.Key_N)
+    press(Qt.Key.Key_N, Qt.KeyboardModifier.ControlModifier)
     qtbot.waitUntil(lambda: window.question is not None, timeout=_LIMIT_MS)
     question = window.question
     assert question is not None

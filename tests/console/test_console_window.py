@@ -61,8 +61,8 @@ def _question(window: ConsoleWindow, qtbot: QtBot) -> Question:
     [
         (EngineState.PREPARING, "PREPARING", set()),
         (READY, "READY", {"Start", "Mark", "Note", "Abort"}),
-        (RUNNING, "RECORDING", {"Pause", "Mark", "Note", "Abort"}),
-        (PAUSED, "PAUSED", {"Resume", "Mark", "Note", "Abort"}),
+        (RUNNING, "RECORDING", {"Pause", "Expression", "Mark", "Note", "Abort", "Skip", "Redo"}),
+        (PAUSED, "PAUSED", {"Resume", "Expression", "Mark", "Note", "Abort", "Skip", "Redo"}),
         (EngineState.CLOSING, "CLOSING", set()),
     ],
 )
@@ -130,7 +130,7 @@ def test_space_presses_the_button_that_has_the_focus(window: ConsoleWindow, sent
 def test_a_note_is_one_line_and_a_key(window: ConsoleWindow, sent: list[Command], qtbot: QtBot) -> None:
     window.show_snapshot(snapshot(RUNNING))
     before = lsl_time()
-    _press(window, Key.Key_N, qtbot)
+    _press(window, Key.Key_N, qtbot, Qt.KeyboardModifier.ControlModifier)
     pressed = lsl_time()
     question = _question(window, qtbot)
     assert question.line is not None
@@ -147,14 +147,14 @@ def test_a_note_is_one_line_and_a_key(window: ConsoleWindow, sent: list[Command]
 
 def test_an_empty_note_is_none(window: ConsoleWindow, sent: list[Command], qtbot: QtBot) -> None:
     window.show_snapshot(snapshot(RUNNING))
-    _press(window, Key.Key_N, qtbot)
+    _press(window, Key.Key_N, qtbot, Qt.KeyboardModifier.ControlModifier)
     _question(window, qtbot).accept()
     assert sent == []
 
 
 def test_a_note_that_came_too_late_is_not_lost(window: ConsoleWindow, sent: list[Command], qtbot: QtBot) -> None:
     window.show_snapshot(snapshot(RUNNING))
-    _press(window, Key.Key_N, qtbot)
+    _press(window, Key.Key_N, qtbot, Qt.KeyboardModifier.ControlModifier)
     question = _question(window, qtbot)
     assert question.line is not None
     QTest.keyClicks(question.line, "mask slipped")
@@ -167,7 +167,7 @@ def test_a_note_that_came_too_late_is_not_lost(window: ConsoleWindow, sent: list
 
 def test_a_new_question_takes_the_place_of_the_old(window: ConsoleWindow, sent: list[Command], qtbot: QtBot) -> None:
     window.show_snapshot(snapshot(RUNNING))
-    _press(window, Key.Key_N, qtbot)
+    _press(window, Key.Key_N, qtbot, Qt.KeyboardModifier.ControlModifier)
     first = _question(window, qtbot)
     window.close()
     second = _question(window, qtbot)
