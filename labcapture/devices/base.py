@@ -73,7 +73,10 @@ class FilmsStage(Protocol):
     """A device that shows the participant's screen from its pixels."""
 
     def film(self, display: str) -> None:
-        """Look at X ``display`` from now on; called when the stage's window is open, before `Device.run`."""
+        """Look at X ``display`` from now on.
+
+        Called when the stage's window is open, before `Device.run`; and, if that broke down, again from another thread.
+        """
 
 
 @runtime_checkable

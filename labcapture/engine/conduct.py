@@ -142,6 +142,12 @@ class Conduct:
         self._opened.stage.send(stage.Stop())
         return None
 
+    def screen_broke(self) -> None:
+        """Forget what only the old screen knew of."""
+        self._ahead = self._review = None
+        self.facts = {}
+        self.asking.end(lsl_time())
+
     # What time brings -------------------------------------------------------------------------------------------------
 
     def tick(self, now: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -47,11 +48,30 @@ class Opened:
     review_stream: str | None
     """Camera stream that a review shows."""
 
+    def reopen_stage(self) -> None:
+        """Start the participant's screen anew after it broke down; takes seconds.
+
+        Raises
+        ------
+        LabcaptureError
+            It does not open.
+        """
+        hello = self.stage.restart()
+        self.log.info("stage ready again", **hello.model_dump(mode="json"))
+        film_stage(self.drivers, hello.display)
+
     def release(self) -> None:
         """Close the stage, the devices and the previews."""
         self.stage.close()
         close_all(self.drivers, self.log)
         self.previewer.close()
+
+
+def film_stage(drivers: Iterable[Driver], display: str) -> None:
+    """Have the simulated cameras that show the participant's screen look at X ``display``."""
+    for driver in drivers:
+        if driver.config.perceives_stage and isinstance(driver.device, FilmsStage):
+            driver.device.film(display)
 
 
 def open_session(command: Prepare) -> Opened:
@@ -85,9 +105,7 @@ def open_session(command: Prepare) -> Opened:
                     surroundings.update(driver.device.stage_environment)
             hello = stage.start() if window is None else window.result()
         log.info("stage ready", **hello.model_dump(mode="json"))
-        for driver in drivers:
-            if driver.config.perceives_stage and isinstance(driver.device, FilmsStage):
-                driver.device.film(hello.display)
+        film_stage(drivers, hello.display)
         streams = [spec for driver in drivers for spec in driver.streams]
         check_room(plan, streams)
         simulated = plan.rig.is_simulated or any(spec.simulated for spec in streams)  # or a recording of such a rig

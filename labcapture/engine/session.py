@@ -17,6 +17,7 @@ from labcapture.engine.driving import as_device_error
 from labcapture.engine.messages import EngineState, SessionResult
 from labcapture.engine.opening import Opened
 from labcapture.engine.prompting import prompt
+from labcapture.engine.screen_care import ScreenCare
 from labcapture.engine.viewing import naming, step_view
 from labcapture.engine.watching import Watch
 from labcapture.protocol import events as runs
@@ -26,6 +27,7 @@ from labcapture.stage import messages as stage
 
 _STAGE_SILENT_S = 3.0
 _FINISH_S = 30.0
+_PILOT_REDOES = 2  # times that the autopilot repeats a step whose screen broke down
 _ABORT_S = 2.0  # for the stage to end its step and to send what it counted
 
 
@@ -54,6 +56,8 @@ class Session:
             self._pilot = Autopilot(command.autopilot, command.speed, ledger.mark if ledger else "")
         self._started: float | None = None
         self._paused: float | None = None  # LSL s
+        self._screen = ScreenCare(opened)
+        self._redo_due = False  # the autopilot repeats the step as soon as the screen is back
         self._stage_heard = time.monotonic()
         self._watch = Watch(self._alarms, opened.intake.monitors, self._recorder, opened.previewer, self._plan.out)
         self._abort_due: float | None = None
@@ -65,6 +69,7 @@ class Session:
 
     def start(self) -> None:
         """Begin the protocol."""
+        self._screen.need()
         self._started = time.monotonic()
         self._conduct.mark("session_start", "engine")
         self._advance(runs.Start())
@@ -76,6 +81,7 @@ class Session:
 
     def resume(self) -> None:
         """Go on."""
+        self._screen.need()
         if self._paused is not None:
             self._conduct.asking.hold(lsl_time() - self._paused)
             self._paused = None
@@ -168,9 +174,9 @@ class Session:
         return EngineState.PAUSED if self._runner.view().phase is runs.Phase.PAUSED else EngineState.RUNNING
 
     @property
-    def stage_socket(self) -> zmq.Socket[bytes]:
-        """The socket on which the stage speaks, for polling."""
-        return self._opened.stage.socket
+    def stage_socket(self) -> zmq.Socket[bytes] | None:
+        """The socket on which the stage speaks, for polling; None while there is no screen."""
+        return self._opened.stage.socket if self._screen.is_open else None
 
     def tick(self) -> None:
         """Take in what the stage said, look after the devices, raise and clear alarms. Some 50 times a second.
@@ -180,9 +186,11 @@ class Session:
         LabcaptureError
             The stage sent or took nothing sensible.
         """
-        for message in self._opened.stage.receive():
+        for message in self._opened.stage.receive() if self._screen.is_open else ():
             self._stage_heard = time.monotonic()
             self._hear(message)
+        if self._screen.poll():
+            self._screen_tried()
         if not self.over and self._abort_due is not None and time.monotonic() > self._abort_due:
             self._advance(runs.StageLost("the stage did not end its step in time"))
         if not self.over and self.state is EngineState.RUNNING:
@@ -231,11 +239,32 @@ class Session:
                 self._conduct.hear_done(message)
                 self._advance(runs.StepDone(message.step, message.outcome, message.message, message.take))
             case stage.Failed():
-                self._error = self._error or f"stage: {message.message}"
-                self._alarms.set(
-                    "stage", "lost", True, f"the stage ended: {message.message}", "All recorded data are kept."
-                )
-                self._advance(runs.StageLost(message.message))
+                self._break(message.message)
+
+    def _break(self, reason: str) -> None:
+        """Take in that the participant's screen broke down: its step has failed, and it is opened again."""
+        broken = self._runner.present
+        self._screen.broke(reason)
+        self._conduct.screen_broke()
+        self._conduct.mark("stage_broken", "engine", broken.id if broken else "")
+        self._advance(runs.StageBroken(reason))
+        if self._pilot is not None and self._screen.breaks > _PILOT_REDOES:
+            self._advance(runs.StageLost(reason))
+        self._redo_due = self._pilot is not None and broken is not None
+        if not self.over:
+            self._screen.reopen()
+
+    def _screen_tried(self) -> None:
+        """Go on with the screen that is back, if nobody else decides; end a rehearsal that has none."""
+        if self._screen.is_open:
+            self._stage_heard = time.monotonic()
+            self._conduct.mark("stage_back", "engine")
+            if self._pilot is not None and self.state is EngineState.PAUSED:
+                if self._redo_due:
+                    self._operate(runs.Redo(), "redo", None)
+                self.resume()
+        elif self._pilot is not None:
+            self._advance(runs.StageLost(self._screen.trouble))
 
     def _advance(self, event: runs.Event, moment: float | None = None) -> None:
         """Have the runner take in ``event`` of LSL time ``moment`` (now if None), and do what follows."""
@@ -265,7 +294,7 @@ class Session:
         status = self._watch.look(run.trial, self._clips_left_s(run))
         self._error = self._error or status.error
         self._opened.intake.clocks.refresh(time.monotonic())
-        behind = time.monotonic() - self._stage_heard > _STAGE_SILENT_S
+        behind = self._screen.is_open and time.monotonic() - self._stage_heard > _STAGE_SILENT_S
         self._alarms.set("stage", "silent", behind, "the stage does not answer", "Look at the participant's screen.")
 
     def _clips_left_s(self, run: runs.RunView) -> float:
@@ -281,7 +310,8 @@ class Session:
 
     def close(self, error: str = "") -> SessionResult:
         """Stop everything in order and finish the files; returns how the session ended."""
-        self._error = self._error or error
+        self._screen.close()
+        self._error = self._error or error or self._screen.trouble
         conduct = self._conduct
         conduct.asking.close(lsl_time())
         if self._runner.view().trial is None:

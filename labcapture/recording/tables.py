@@ -39,7 +39,7 @@ STEPS = (
         "utf8[24]",
         "",
         "start, show, done, failed, stopped, skip, skipped, redo, jump, pause, resume, confirm, due, enter, assign, "
-        "book, supersede, abort, lost or finish",
+        "book, supersede, abort, broken, lost or finish",
     ),
     _STEP,
     Column("take", "int64", "", "how often the step was shown by then; 0: not yet"),

@@ -28,7 +28,7 @@ _TAIL = 20  # lines of the child's output that an error may quote from
 
 
 class StageProcess:
-    """A stage in a process of its own. All methods belong to one thread.
+    """A stage in a process of its own. All methods but `give_up` belong to one thread at a time.
 
     Parameters
     ----------
@@ -67,6 +67,7 @@ class StageProcess:
         self._tail: deque[str] = deque(maxlen=_TAIL)
         self._heard = 0.0
         self._over = False  # the end was told of, or asked for
+        self._given_up = threading.Event()
 
     @property
     def socket(self) -> zmq.Socket[bytes]:
@@ -94,6 +95,24 @@ class StageProcess:
         except BaseException:
             self.close()
             raise
+
+    def restart(self, timeout_s: float = START_S) -> Hello:
+        """End what is left of the process and start another one, which knows nothing of what was.
+
+        Raises
+        ------
+        StageError
+            As `start`.
+        """
+        self.close()
+        self._context = zmq.Context()  # the old one's guard knows the old keys
+        self._tail.clear()
+        self._over = False
+        return self.start(timeout_s)
+
+    def give_up(self) -> None:
+        """End a `start` that is under way, and any later one; from any thread."""
+        self._given_up.set()
 
     def send(self, message: ToStage) -> None:
         """Send ``message``.
@@ -184,7 +203,7 @@ class StageProcess:
         self._heard = lsl_time()
 
     def _await_hello(self, deadline: float, timeout_s: float) -> Hello:
-        while lsl_time() < deadline:
+        while lsl_time() < deadline and not self._given_up.is_set():
             self.socket.poll(100)
             self._heard = lsl_time()
             for message in self.receive():
@@ -192,6 +211,8 @@ class StageProcess:
                     return message
                 if isinstance(message, Failed):
                     raise StageError(message.message)
+        if self._given_up.is_set():
+            raise StageError("the participant's screen is not wanted any more", "stage")
         raise StageError(f"the participant's screen did not open within {timeout_s:.0f} s", "stage", self._quote())
 
     def _drain(self) -> list[FromStage]:

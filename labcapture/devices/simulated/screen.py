@@ -209,6 +209,8 @@ class Eye:
     def expose(self, index: int) -> None:
         """Take the picture of frame ``index`` now."""
         if self._next is not None:
+            if self._screen is not None:
+                self._screen.close()
             self._screen, self._next = self._next, None
         shot = self._screen.shoot() if self._screen is not None else None
         if shot is None:
