@@ -37,6 +37,7 @@ CELLS: dict[str, tuple[Cell, int, int]] = {
     "sound_dies": (signals.sound_dies, 3, 0),
     "held_up": (signals.held_up, 3, 0),
     "stage_killed": (processes.stage_killed, 3, 1),
+    "stage_killed_abort": (processes.stage_killed_abort, 3, 0),
     "client_killed": (processes.client_killed, 3, 0),
     "cli_killed": (processes.cli_killed, 3, 0),
     "two_engines": (processes.two_engines, 3, 0),

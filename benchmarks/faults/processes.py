@@ -21,7 +21,8 @@ from labcapture.core.clock import lsl_time
 from labcapture.core.errors import EngineError, RecordingError
 from labcapture.engine import connection as connections
 from labcapture.engine.client import Client
-from labcapture.engine.messages import EngineState, Prepare, SessionResult, Start
+from labcapture.engine.messages import Abort, EngineState, Prepare, SessionResult, Start
+from labcapture.reading.session import open_session
 
 _ATTACHED = """
 import sys, time
@@ -35,7 +36,7 @@ while True:
 
 
 def stage_killed(tries: int, seed: int) -> Row:
-    """Kill the process of the participant's screen in mid-clip."""
+    """Kill the process of the participant's screen in mid-clip; the clip is shown again in the same session."""
 
     def attempt(folder: Path, number: int) -> Outcome:
         place = Place(folder, number)
@@ -43,25 +44,57 @@ def stage_killed(tries: int, seed: int) -> Row:
             watcher.clip(after_s=2.0)
             fault = lsl_time()
             child(watcher.client, "labcapture.stage.child").kill()
+            back = watcher.until(lambda s: s.trial == "02_a" or s.result is not None, "the clip's second take")
+            back_s = lsl_time() - fault
+            expect(back.result is None, "the session was ended")
+            result = watcher.end()
+        _expect_broken_trial(Path(result.folder), fault)
+        with open_session(result.folder) as read:
+            takes = {trial.id: trial.superseded for trial in read.trials.values()}
+        expect(takes == {"01_a": True, "02_a": False, "03_b": False}, f"trials, and whether superseded: {takes}")
+        lost = _nothing_lost(place, result)
+        note = f"The clip was shown again {back_s:.1f} s after the fault."
+        return Outcome(f"{lost}; the first take of the clip", watcher.alarm_after(fault, "stage"), note)
+
+    expected = (
+        "alarm; the step is failed, its trial not whole; the screen comes back, the step is redone; verify passes"
+    )
+    return repeat("stage killed in mid-clip", expected, tries, seed, attempt)
+
+
+def stage_killed_abort(tries: int, seed: int) -> Row:
+    """Kill the process of the participant's screen in mid-clip; the operator aborts while it is opened again."""
+
+    def attempt(folder: Path, number: int) -> Outcome:
+        place = Place(folder, number)
+        with session(place) as watcher:
+            watcher.clip(after_s=2.0)
+            fault = lsl_time()
+            child(watcher.client, "labcapture.stage.child").kill()
+            watcher.until(lambda s: s.state is EngineState.PAUSED or s.result is not None, "the pause")
+            watcher.client.command(Abort(reason="the participant leaves"))
             result = watcher.end()
         expect(not result.completed, "the session counts as completed")
         expect(result.error.startswith("stage:"), f"the result does not say so: {result.error!r}")
         assert watcher.last is not None  # noqa: S101 - it has run
         states = {step.id: step.state for step in watcher.last.steps}
         expect(states == {"welcome": "done", "clip_1": "failed", "clip_2": "skipped"}, f"states of the steps: {states}")
-        with h5py.File(Path(result.folder) / "trials" / "01_a.h5") as trial:
-            expect(not trial.attrs["whole"], "the trial counts as whole")
-            stop = float(trial.attrs["stop"])
-            expect(float(trial["color/arrival_time"][-1]) > fault - 0.1, "pictures before the fault are missing")
+        _expect_broken_trial(Path(result.folder), fault)
         expect_whole(Path(result.folder))
-        expect_logged(Path(result.folder), "stage")
         lost = account(Path(result.folder), place.truth())
         expect(lost.by_us == lost.untold == 0, f"pictures: {lost}")
-        note = f"The trial was closed {stop - fault:.1f} s after the fault."
-        return Outcome(f"{lost}; the clip, and those after it", watcher.alarm_after(fault, "stage"), note)
+        return Outcome(f"{lost}; the clip, and those after it", watcher.alarm_after(fault, "stage"))
 
-    expected = "alarm; the step is marked failed, its trial not whole; the session is closed in order; verify passes"
-    return repeat("stage killed in mid-clip", expected, tries, seed, attempt)
+    expected = "alarm; the step is failed, its trial not whole; the session is closed in order; verify passes"
+    return repeat("stage killed, operator aborts", expected, tries, seed, attempt)
+
+
+def _expect_broken_trial(folder: Path, fault: float) -> None:
+    """Fail the try unless the first trial is marked, and has its pictures until LSL time ``fault`` (s)."""
+    with h5py.File(folder / "trials" / "01_a.h5") as trial:
+        expect(not trial.attrs["whole"], "the trial counts as whole")
+        expect(float(trial["color/arrival_time"][-1]) > fault - 0.1, "pictures before the fault are missing")
+    expect_logged(folder, "stage")
 
 
 def client_killed(tries: int, seed: int) -> Row:

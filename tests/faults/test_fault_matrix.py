@@ -23,7 +23,7 @@ def test_a_camera_that_is_unplugged_comes_back_and_its_absence_is_told() -> None
     assert 0 < row.alarm_s < ALARM_S
 
 
-def test_a_killed_stage_fails_its_step_and_the_session_is_closed_in_order() -> None:
+def test_a_killed_stage_fails_its_step_and_comes_back_to_show_it_again() -> None:
     row = processes.stage_killed(1, 1)
     assert row.ok, row.note
     assert row.alarm_s is not None
