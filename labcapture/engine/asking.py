@@ -13,6 +13,7 @@ from labcapture.recording.recorder import Recorder
 
 _BACKGROUND_S = 5.0  # of sound before the end of the question, to know how loud the room is
 _LATE_S = 1.5  # sound reaches us so much later, at most
+_AFTER_KEY_S = 1.0  # a key that was quicker than the voice
 _SEARCH_S = 60.0  # after the question; a longer silence is no answer
 
 
@@ -29,6 +30,7 @@ class Asked:
     answer: str = ""
     answer_time: float = math.nan
     held_s: float = 0.0
+    over: float = math.inf
     due_told: bool = field(default=False)
 
     @property
@@ -91,6 +93,7 @@ class Asking:
     def end(self, now: float) -> None:
         """Take note that the present question's step is over."""
         if self.present is not None:
+            self.present.over = now
             self._waiting.append((now + _LATE_S, self.present))
             self.present = None
 
@@ -109,7 +112,8 @@ class Asking:
         if self._sound is not None:
             known = asked.end if math.isfinite(asked.end) else asked.question_start
             last = asked.answer_time if math.isfinite(asked.answer_time) else known + _SEARCH_S
-            samples, start, rate_hz = self._sound.cut(known - _BACKGROUND_S, max(last, known) + 1.0)
+            until = min(max(last, known) + _AFTER_KEY_S, asked.over)  # what comes later answers the next question
+            samples, start, rate_hz = self._sound.cut(known - _BACKGROUND_S, until)
             found = find_onset(samples, rate_hz, start, asked.end)
             onset, method = found.time, found.method
         step = asked.step
