@@ -27,11 +27,10 @@ def read_history(out: Path, protocol: str, *, rehearsal: bool) -> History:
     A session that goes on with another one is not counted again. Rehearsals (simulated instruments, or an autopilot)
     and real sessions are never mixed. What cannot be read is left out.
     """
-    sessions = [facts for facts in map(_facts, sorted(out.glob(f"*/{SUMMARY_FILE}"))) if facts]
     mine = [
         facts
-        for facts in sessions
-        if facts.get("protocol") == protocol and _is_rehearsal(facts) == rehearsal and not facts.get("resumed_from")
+        for facts in read_summaries(out).values()
+        if facts.get("protocol") == protocol and is_rehearsal(facts) == rehearsal and not facts.get("resumed_from")
     ]
     assigned = tuple(
         {str(name): str(value) for name, value in facts["assigned"].items()}
@@ -41,7 +40,14 @@ def read_history(out: Path, protocol: str, *, rehearsal: bool) -> History:
     return History(len(mine), assigned)
 
 
-def _is_rehearsal(facts: Mapping[str, Any]) -> bool:
+def read_summaries(out: Path) -> dict[str, dict[str, Any]]:
+    """Return what the summaries below ``out`` say, by the name of the session's folder, in that order."""
+    paths = sorted(out.glob(f"*/{SUMMARY_FILE}"))
+    return {path.parent.name: facts for path in paths if (facts := _facts(path))}
+
+
+def is_rehearsal(facts: Mapping[str, Any]) -> bool:
+    """Return whether a session had simulated instruments or an autopilot."""
     autopilot = facts.get("autopilot", -1)
     return bool(facts.get("simulated")) or (isinstance(autopilot, int) and autopilot >= 0)
 

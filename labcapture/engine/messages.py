@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter
 
 from labcapture.core.config import Model
+from labcapture.engine.check_messages import CheckView, Preflight, Rehearse
 from labcapture.engine.head_messages import HeadView
 
 
@@ -42,6 +43,7 @@ class Prepare(Model):
     experimenter: str = ""
     speed: float = Field(default=1.0, gt=0, le=100, description="How fast the autopilot answers, reads and waits")
     resume: str | None = Field(default=None, description="Folder of the session that this one goes on with")
+    override: str = Field(default="", max_length=500, description="Why to go on although the preflight says no-go")
 
 
 class Start(Model):
@@ -166,7 +168,9 @@ class Shutdown(Model):
 
 
 Command = Annotated[
-    Prepare
+    Preflight
+    | Rehearse
+    | Prepare
     | Start
     | Pause
     | Resume
@@ -390,3 +394,4 @@ class Snapshot(Model):
     alarms: tuple[Alarm, ...] = ()
     preview: PreviewLayout | None = None
     result: SessionResult | None = Field(default=None, description="Of the last session, once it is closed")
+    check: CheckView | None = Field(default=None, description="The look at the rig before a session")

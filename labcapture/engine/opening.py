@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,6 +14,7 @@ from labcapture.core.precedence import niceness
 from labcapture.devices.base import FilmsStage, HearsStage
 from labcapture.engine.alarms import Alarms
 from labcapture.engine.checking import Plan, check, check_room, software
+from labcapture.engine.checkup import Looked
 from labcapture.engine.driving import Driver, close_all, open_all, wait_delivering
 from labcapture.engine.intake import Intake
 from labcapture.engine.log import SessionLog
@@ -74,8 +75,10 @@ def film_stage(drivers: Iterable[Driver], display: str) -> None:
             driver.device.film(display)
 
 
-def open_session(command: Prepare) -> Opened:
+def open_session(command: Prepare, looked: Sequence[Looked] = ()) -> Opened:
     """Check the files, open devices and stage, wait until all deliver, create the session on disk.
+
+    ``looked`` are the rows of the preflight, which the session keeps.
 
     Raises
     ------
@@ -144,6 +147,8 @@ def open_session(command: Prepare) -> Opened:
         undo.callback(log.close)
         recorder = Recorder(folder, header, streams)
         intake.recorder = recorder
+        for told in looked:
+            recorder.preflight(*told)
         log.info("prepared", streams=[spec.name for spec in streams], niceness=niceness())
         review = next((spec.name for spec in streams if spec.kind == "frames" and len(spec.shape) == 3), None)
         undo.pop_all()

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labcapture.core.errors import BadInput, LabcaptureError
-from labcapture.devices.rig import Rig, StageSettings, load_rig
+from labcapture.devices.base import DeviceConfig
+from labcapture.devices.rig import StageSettings, load_rig
 from labcapture.engine.driving import Driver, as_device_error, close_all
 from labcapture.engine.log import SessionLog
 from labcapture.engine.preflight_measure import Ear, MachineMeasure, MachineMeter, encoding
@@ -65,6 +66,8 @@ class Wanted:
         For how long every stream is measured.
     stage
         Whether the participant's screen is tried, too.
+    groups
+        Only these groups of rows are looked at; all if empty.
     """
 
     rig: Path
@@ -73,6 +76,11 @@ class Wanted:
     stimuli: Path | None = None
     seconds: float = 5.0
     stage: bool = True
+    groups: tuple[str, ...] = ()
+
+    def looks_at(self, *groups: str) -> bool:
+        """Return whether any of ``groups`` is to be looked at."""
+        return not self.groups or any(group in self.groups for group in groups)
 
 
 def preflight(wanted: Wanted, progress: Progress = lambda what: None) -> Report:
@@ -85,18 +93,20 @@ def preflight(wanted: Wanted, progress: Progress = lambda what: None) -> Report:
     """
     rig = load_rig(wanted.rig)
     films, needed_s, name = _films(wanted, progress)
+    whole = wanted.looks_at("disk", "machine")  # what they need follows from all streams
+    configs = [config for config in rig.devices if whole or wanted.looks_at(config.name)]
     rows: list[Row] = []
     with ThreadPoolExecutor(1, "stage") as pool:
-        screen = pool.submit(_try_stage, rig.stage) if wanted.stage else None
+        screen = pool.submit(_try_stage, rig.stage) if wanted.stage and wanted.looks_at("stage") else None
         progress("opening the rig")
-        opened = _open(rig)
+        opened = _open(configs)
         log = SessionLog()
         drivers = [driver for driver, error in opened if error is None]
         with ExitStack() as stack:
             stack.callback(close_all, [driver for driver, _ in opened], log)
             ear = Ear((spec, driver.config.name) for driver in drivers for spec in driver.streams)
             facts = screen.result() if screen else None  # its start would disturb what is measured
-            machine = _measure(drivers, ear, wanted, progress)
+            machine = _measure(drivers, ear, wanted, progress) if drivers or whole else None
     progress("judging")
     simulated = rig.is_simulated or any(stream.spec.simulated for stream in ear.streams.values())
     for driver, error in opened:
@@ -107,15 +117,17 @@ def preflight(wanted: Wanted, progress: Progress = lambda what: None) -> Report:
     if facts is not None:
         rows += judge_stage(facts)
     rows += judge_films(films)
-    rows += judge_machine(machine, encoding(list(ear.streams.values())), needed_s)
-    rows.append(judge_sleep(sleep_inhibited()))
-    return Report(rig=rig.name, protocol=name, simulated=simulated, seconds=wanted.seconds, rows=tuple(rows))
+    if machine is not None and whole:
+        rows += judge_machine(machine, encoding(list(ear.streams.values())), needed_s)
+        rows.append(judge_sleep(sleep_inhibited()))
+    shown = tuple(row for row in rows if wanted.looks_at(row.group))
+    return Report(rig=rig.name, protocol=name, simulated=simulated, seconds=wanted.seconds, rows=shown)
 
 
-def _open(rig: Rig) -> list[tuple[Driver, LabcaptureError | None]]:
+def _open(configs: list[DeviceConfig]) -> list[tuple[Driver, LabcaptureError | None]]:
     """Open all devices side by side; each with what went wrong."""
-    drivers = [Driver(config) for config in rig.devices]
-    with ThreadPoolExecutor(len(drivers), "open") as pool:
+    drivers = [Driver(config) for config in configs]
+    with ThreadPoolExecutor(max(1, len(drivers)), "open") as pool:
         futures = [pool.submit(driver.open) for driver in drivers]
     errors = [future.exception() for future in futures]
     return [(d, as_device_error(e, d.config) if e else None) for d, e in zip(drivers, errors, strict=True)]
@@ -184,7 +196,7 @@ def _try_stage(settings: StageSettings) -> StageFacts:
 
 def _films(wanted: Wanted, progress: Progress) -> tuple[list[FilmFacts], float, str]:
     """Return the films of the protocol, how long is to be recorded (s), and the protocol's name."""
-    if wanted.protocol is None:
+    if wanted.protocol is None or not wanted.looks_at("films", "disk"):
         return [], DEFAULT_MINUTES * 60, ""
     protocol = load_protocol(wanted.protocol)
     if not protocol.clips:

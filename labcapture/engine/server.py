@@ -24,6 +24,8 @@ from labcapture.core.clock import lsl_time
 from labcapture.core.curve import Guard
 from labcapture.core.errors import EngineError, LabcaptureError
 from labcapture.engine import connection as connections
+from labcapture.engine.check_messages import Preflight, Rehearse
+from labcapture.engine.checkup import Checkup
 from labcapture.engine.connection import Connection
 from labcapture.engine.load import Load
 from labcapture.engine.messages import (
@@ -69,6 +71,7 @@ class Server:
         self._result: SessionResult | None = None
         self._beside = ThreadPoolExecutor(1, "session")
         self._work: tuple[Future[Any], Callable[[Future[Any]], None]] | None = None
+        self._checkup = Checkup()
         self._load = Load()
         self._listeners = 0
         self._alone_since = time.monotonic()
@@ -148,6 +151,10 @@ class Server:
             self._need(command, EngineState.IDLE)
             self._prepare(command, reply)
             return None
+        if isinstance(command, Preflight | Rehearse):
+            self._need(command, EngineState.IDLE)
+            self._work = self._beside.submit(self._checkup.run, self._checkup.begin(command)), self._checkup.end
+            return {}
         if isinstance(command, Shutdown):
             self._need(command, EngineState.IDLE)
             self._ending = True
@@ -178,11 +185,14 @@ class Server:
         if self._state not in states:
             wanted = " or ".join(states)
             raise EngineError(f"'{command.command}' is refused while the engine is {self._state}; it must be {wanted}")
+        if self._checkup.is_busy and not isinstance(command, Shutdown):
+            raise EngineError(f"'{command.command}' is refused while the rig is looked at", mend="Wait for its end.")
         return self._session  # type: ignore[return-value]  # every state but IDLE has one, and IDLE callers ignore it
 
     # Life of the session ----------------------------------------------------------------------------------------------
 
     def _prepare(self, command: Prepare, reply: Callable[[dict[str, Any] | LabcaptureError], None]) -> None:
+        looked = self._checkup.rows_for(command)
         self._state, self._result, self._asked = EngineState.PREPARING, None, command
 
         def finished(work: Future[Opened]) -> None:
@@ -195,7 +205,7 @@ class Server:
                 self._state = EngineState.IDLE
                 reply(_as_told(error))
 
-        self._work = self._beside.submit(open_session, command), finished
+        self._work = self._beside.submit(open_session, command, looked), finished
 
     def _move(self) -> None:
         """Let the session take its next step, and begin to close it when it is over."""
@@ -223,6 +233,7 @@ class Server:
         error = work.exception()
         self._result = work.result() if error is None else _not_closed(_as_told(error), self._session)
         self._session, self._state = None, EngineState.IDLE
+        self._checkup.forget()
 
     def _abandoned(self, now: float) -> bool:
         busy = self._session is not None or self._work is not None or self._listeners
@@ -237,7 +248,7 @@ class Server:
 
     def _snapshot(self) -> Snapshot:
         self._load.measure()
-        facts: dict[str, Any] = {"result": self._result}
+        facts: dict[str, Any] = {"result": self._result, "check": self._checkup.view()}
         if self._session is not None:
             facts = self._session.view()
         elif self._state is EngineState.PREPARING and self._asked is not None:

@@ -29,7 +29,7 @@ BINS = 1000
 """Columns of a drawn signal: about one per pixel of a page."""
 CLOCK_BINS = 240
 MAX_CHANNELS = 4  # of a signal that are drawn
-_FURTHER = ("responses", "review_flags", "ledger", "assignments", "sync_test")
+_FURTHER = ("responses", "review_flags", "ledger", "assignments", "preflight", "sync_test")
 _ROWS = 1 << 20  # of a signal read at once
 _GROUP = 480  # sound samples summed up before their time is looked up
 
@@ -132,7 +132,9 @@ def overview(session: Session) -> Overview:
             self_report=session.self_report,
             answers=session.answers,
             notes=session.notes,
-            further={name: rows for name in _FURTHER if len(rows := read_table(session.h5[name]))},
+            further={
+                name: rows for name in _FURTHER if name in session.h5 and len(rows := read_table(session.h5[name]))
+            },
             alarms=alarms(session.folder),
         )
 

@@ -63,7 +63,9 @@ def _report(session: Session) -> Facts:
         "clocks": [_clock(name, group) for name, group in session.h5["clock"].items() if name != "wall"],
         "trials": trials,
         "rows": {
-            name.removeprefix("/"): len(session.h5[name]) for name in SESSION_TABLES if not name.startswith("/clock")
+            name.removeprefix("/"): len(session.h5[name])
+            for name in SESSION_TABLES
+            if name in session.h5 and not name.startswith("/clock")
         },
         "sync_test": sync_facts(session),
         "conducted": conducted(session),

@@ -218,6 +218,11 @@ class Session:
         return read_table(self.h5["assignments"])
 
     @cached_property
+    def preflight(self) -> Table:
+        """The look at the rig before the session: time (LSL s), group, name, verdict, reading, limit, override."""
+        return read_table(self.h5["preflight"])
+
+    @cached_property
     def stimulus_flips(self) -> Table:
         """Every flip of a film: trial, step, flip, time (LSL s), movie_time (s), late."""
         return read_table(self.h5["stimulus_flips"])

@@ -300,12 +300,8 @@ def _registry() -> tuple[Entry, ...]:
         _table(
             s, "/review_flags", tables.FLAGS, "pictures in which the participant says that a movement meant nothing"
         ),
-        _table(
-            s,
-            "/assignments",
-            tables.ASSIGNMENTS,
-            "groups and conditions: variables that got their value in the session",
-        ),
+        _table(s, "/assignments", tables.ASSIGNMENTS, "groups and conditions that were decided in the session"),
+        replace(_table(s, "/preflight", tables.PREFLIGHT, "the look at the rig before the session"), optional=True),
         _table(s, "/sync_test", tables.SYNC_TEST, "flashes and tones of a sync_test, found in pictures and sound"),
         *_attributes(s, "/sync_test", tables.SYNC_FIGURES, optional=True),
         _table(s, "/stimulus_flips", _FLIPS, "every flip of the participant's screen during a film"),

@@ -86,3 +86,9 @@ class Rows(ABC):
         """Enter the value that a variable got."""
         told = json.dumps(dict(within or {}), ensure_ascii=False, sort_keys=True)
         self._rows("/assignments", [(time, variable, value, how, by, told)])
+
+    def preflight(
+        self, time: float, group: str, name: str, verdict: str, reading: str, limit: str, override: str = ""
+    ) -> None:
+        """Enter a row of the look at the rig that was over at ``time``; ``override``: why it was no hindrance."""
+        self._rows("/preflight", [(time, group, name, verdict, reading, limit, override)])

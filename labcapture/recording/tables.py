@@ -121,6 +121,15 @@ SYNC_FIGURES = (
         )
     ),
 )
+PREFLIGHT = (
+    Column("time", "float64", "s", "when the look was over"),
+    Column("group", "utf8[32]", "", "device, stage, films, disk, machine or rehearsal"),
+    Column("name", "utf8[64]", "", "what was looked at"),
+    Column("verdict", "utf8[8]", "", "ok, warn or fail"),
+    Column("reading", "utf8", "", "what was found"),
+    Column("limit", "utf8", "", "what it was held against"),
+    Column("override", "utf8", "", "why the session began although this row failed; empty for all others"),
+)
 SESSION_TABLES = (
     "/markers",
     "/self_report",
@@ -130,6 +139,7 @@ SESSION_TABLES = (
     "/ledger",
     "/review_flags",
     "/assignments",
+    "/preflight",
     "/sync_test",
     "/stimulus_flips",
     "/notes",
