@@ -101,18 +101,22 @@ class HeadWatch:
         with self._lock:
             self._judge = self._new_judge()
             self._view = HeadView(min_z_mm=self.optics.min_z_mm)
+            self._pair = None
+            self._latest.clear()  # of a head that may long have moved
 
     def view(self) -> HeadView:
         """Return how the head stands now."""
         return self._view
 
-    def pair(self) -> Pair | None:
-        """Return the pictures that were measured last."""
-        return self._pair
+    def seen(self) -> tuple[HeadView, Pair | None]:
+        """Return how the head stands with the very pictures that show it."""
+        with self._lock:
+            return self._view, self._pair
 
     def metadata(self) -> Mapping[str, int]:
         """Return what came with the newest colour picture that was measured."""
-        return self._pair.color.metadata if self._pair else {}
+        pair = self._pair
+        return pair.color.metadata if pair else {}
 
     def close(self) -> None:
         """End the thread."""
@@ -137,11 +141,12 @@ class HeadWatch:
     def _measure(self, meter: HeadMeter, judge: HeadJudge, color: Frame | None, depth: Frame | None) -> None:
         if color is None or depth is None or abs(color.arrival_time - depth.arrival_time) > _STALE_S:
             return
-        if self._pair is not None and self._pair.color is color:
+        before = self._pair
+        if before is not None and before.color is color:
             return
         view = judge.update(meter.measure(color.pixels, depth.pixels, color.arrival_time))
         with self._lock:
-            self._pair = Pair(color, depth)
-            if judge is self._judge:  # else this one is of the time before `restart`
-                self._view = view
+            if judge is not self._judge:  # of the time before `restart`
+                return
+            self._pair, self._view = Pair(color, depth), view
         self._on_view(view)

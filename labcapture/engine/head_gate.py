@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from labcapture.core.chunks import Frame, StreamSpec
 from labcapture.core.clock import lsl_time
 from labcapture.core.head import HeadTargets
-from labcapture.engine.head import HeadWatch
+from labcapture.engine.head import HeadWatch, Pair
 from labcapture.engine.head_messages import HeadView
 
 Hold = Callable[[Mapping[str, int] | None], dict[str, float]]
@@ -124,9 +124,10 @@ class HeadGate:
         gate.start("calibrate_1", 1)  # a calibrate step begins (its id and take); exposure is set free
         gate.view()                   # into every snapshot; `view().green` ends the step
         gate.skip("wears glasses")    # the experimenter passes it; a reason is needed
-        gate.result()                 # when the step ends: exposure is held; values(), limits(), thumbnails to store
+        gate.result()                 # when the step ends: exposure is held if all was well; what is to be stored
         for event in gate.events():   # in every tick: a marker (source engine), and an alarm while it is active,
             ...                       #   with REMEDIES[event.label]; wanted only while a trial is open
+        gate.forget()                 # when it is closed: the next one tells of its trouble anew
         gate.close()
 
     All but `feed` belong to one thread. Parameters as of `labcapture.engine.head.HeadWatch`.
@@ -139,6 +140,7 @@ class HeadGate:
         self._measured = 0.0
         self._step, self._take = "", 0
         self._reason: str | None = None
+        self._good: tuple[HeadView, Pair | None] | None = None  # as it was when all limits had held for long enough
 
     @property
     def error(self) -> BaseException | None:
@@ -151,14 +153,17 @@ class HeadGate:
 
     def start(self, step: str, take: int) -> None:
         """Begin a calibration: forget what was seen, let the camera find its exposure."""
-        self._step, self._take, self._reason = step, take, None
+        self._step, self._take, self._reason, self._good = step, take, None, None
         if self._hold is not None:
             self._hold(None)
         self._watch.restart()
 
     def view(self) -> HeadView:
         """Return how the head stands now."""
-        return self._watch.view()
+        view, pair = self._watch.seen()
+        if view.green and self._good is None:
+            self._good = view, pair
+        return view
 
     def skip(self, reason: str) -> None:
         """Pass the calibration though the head is not in its place.
@@ -173,13 +178,20 @@ class HeadGate:
         self._reason = reason.strip()
 
     def result(self) -> HeadResult:
-        """End the calibration: hold exposure and white balance as they are, return what is to be stored."""
-        view, pair = self._watch.view(), self._watch.pair()
-        locked = self._hold(self._watch.metadata()) if self._hold is not None and pair is not None else {}
+        """End the calibration, return what is to be stored of it.
+
+        A head that was seen in its place counts as it stood then, though the step takes a moment to end; exposure and
+        white balance are held as they were. Otherwise they stay automatic.
+        """
+        self.view()
+        good = self._good if self._reason is None else None
+        view, pair = good or self._watch.seen()
+        locked: dict[str, float] = {}
+        if good is not None and self._hold is not None and pair is not None:
+            locked = self._hold(pair.color.metadata)
         color, depth = pair.thumbnails() if pair is not None else (None, None)
-        skipped = self._reason is not None or not view.green
-        reason = self._reason or ("ended before the head was in its place" if skipped else "")
-        return HeadResult(self._step, self._take, lsl_time(), view, skipped, reason, locked, color, depth)
+        reason = self._reason or ("ended before the head was in its place" if good is None else "")
+        return HeadResult(self._step, self._take, lsl_time(), view, good is None, reason, locked, color, depth)
 
     def events(self) -> list[HeadEvent]:
         """Return what began or ended since the last call."""
@@ -188,6 +200,10 @@ class HeadGate:
             return []
         self._measured = view.time
         return self._marks.update(view)
+
+    def forget(self) -> None:
+        """Forget which trouble was told: what goes on is told again."""
+        self._marks = HeadMarks()
 
     def close(self) -> None:
         """End the watch."""

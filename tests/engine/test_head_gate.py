@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -14,6 +17,8 @@ from labcapture.cli.calibrate import calibrate_head
 from labcapture.core.chunks import Chunk, Frame
 from labcapture.core.head import HeadTargets
 from labcapture.devices import realsense
+from labcapture.devices.simulated.d415 import color_optics, depth_optics
+from labcapture.devices.simulated.scene import Scene
 from labcapture.engine.driving import Driver
 from labcapture.engine.head_gate import REMEDIES, HeadEvent, HeadGate, HeadMarks
 from labcapture.engine.head_messages import HeadView, Seen
@@ -68,14 +73,77 @@ def test_a_gate_over_a_running_camera(distance_mm: float) -> None:
     assert result.view.nearest_mm == pytest.approx(distance_mm, abs=2)
     assert result.skipped == (distance_mm != 500)
     assert result.reason == ("" if distance_mm == 500 else "cannot sit closer")
-    assert result.locked["enable_auto_exposure"] == 0
-    assert result.locked["exposure"] == 98  # 9800 us, as the frames told
+    if distance_mm == 500:
+        assert result.locked["enable_auto_exposure"] == 0
+        assert result.locked["exposure"] == 98  # 9800 us, as the frames told
+    else:
+        assert not result.locked  # a head that is to come back is not to stay in the light of another place
     assert result.color is not None
     assert result.color.shape == (180, 320, 3)
     assert result.depth is not None
     assert result.depth.shape == (180, 320)
     assert json.dumps(result.values())
     assert {row[0] for row in result.limits()} >= {"nearest_mm", "fill_rate", "face_share", "brightness"}
+
+
+def test_a_head_counts_as_it_stood_when_it_was_good() -> None:
+    """The step takes a moment to end: what the head does then changes nothing of what is stored."""
+    driver, log = Driver(camera(500)), SessionLog()
+    driver.open()
+    held: list[Mapping[str, int] | None] = []
+
+    def hold(metadata: Mapping[str, int] | None) -> dict[str, float]:
+        held.append(metadata)
+        return {"exposure": 98.0}
+
+    gate = HeadGate(driver.streams, HeadTargets(hold_s=0.5), hold=hold)
+    clock = iter(range(1, 1000))
+    optics = color_optics(640, 360), depth_optics(640, 360)
+    pictures: dict[int, tuple[Any, Any]] = {
+        mm: (scene.color(), scene.depth()) for mm in (500, 440) for scene in [Scene(*optics, mm)]
+    }
+
+    def show(distance_mm: int) -> None:
+        """Have the gate measure one pair of pictures."""
+        count, seen = next(clock), gate.view().pictures
+        for stream, pixels in zip(("color", "depth"), pictures[distance_mm], strict=True):
+            gate.feed(Frame(stream, pixels, count, count * 33.0, 100 + count * 0.2, {"actual_exposure": count}))
+        wait(lambda: gate.view().pictures > seen)
+
+    try:
+        gate.start("calibrate", 1)
+        while not gate.view().green:
+            show(500)
+        exposure = gate.view().time
+        while gate.view().green:
+            show(440)
+        result = gate.result()
+        assert (result.skipped, result.reason) == (False, "")
+        assert result.view.green
+        assert result.view.time == exposure
+        assert result.locked == {"exposure": 98.0}
+        assert held == [None, {"actual_exposure": round((exposure - 100) / 0.2)}]
+        assert result.color is not None
+        assert np.array_equal(result.color, cv2.resize(pictures[500][0], (320, 180), interpolation=cv2.INTER_AREA))
+        gate.start("calibrate", 2)  # what was good is forgotten
+        show(440)
+        again = gate.result()
+        assert (again.skipped, again.reason) == (True, "ended before the head was in its place")
+        assert held[2:] == [None]
+        events: list[HeadEvent] = []
+        while not events:
+            show(440)
+            events = gate.events()
+        assert [(event.label, event.active) for event in events] == [("head too close", True)]
+        show(440)
+        assert not gate.events()
+        gate.forget()  # the trial is over; in the next one it is told again
+        while not (events := gate.events()):
+            show(440)
+        assert [(event.label, event.active) for event in events] == [("head too close", True)]
+    finally:
+        gate.close()
+        driver.close(log)
 
 
 def test_trouble_is_told_once_when_it_lasts_and_when_it_is_over() -> None:
