@@ -81,13 +81,14 @@ def _show_version(wanted: bool) -> None:
 def console(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True)] = False,
+    theme: Annotated[str | None, typer.Option(help="dark or light, for this and every later start.")] = None,
 ) -> None:
     """Open the console: attach to the running engine, or start one."""
     del version
     if context.invoked_subcommand is None:
         from labcapture.console.app import main as window  # Qt only for those who want a window
 
-        raise typer.Exit(window())
+        raise typer.Exit(window(theme=theme))
 
 
 @app.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from PySide6.QtCore import QSettings, Qt
+from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QApplication,
@@ -42,6 +43,7 @@ class AlarmList(QDialog):
         self.table.setAccessibleName("Alarms")
         self.table.setHorizontalHeaderLabels(_COLUMNS)
         self.table.verticalHeader().hide()
+        self.table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft)
         self.table.setShowGrid(False)
         self.table.setWordWrap(True)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
@@ -61,6 +63,10 @@ class AlarmList(QDialog):
         column.addWidget(self.table, 1)
         column.addWidget(self.sound)
         self.table.hide()
+        key = QAction("Close", self)  # the key that opened it
+        key.setShortcut(QKeySequence("L"))
+        key.triggered.connect(self.close)
+        self.addAction(key)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Follow the engine; sound if something new is wrong."""
@@ -86,6 +92,7 @@ class AlarmList(QDialog):
         self._shown = []
         self._fill([])
         self.show()
+        self.activateWindow()  # where no window manager does
 
     def _fill(self, rows: list[tuple[str, ...]]) -> None:
         self.none.setVisible(not rows)

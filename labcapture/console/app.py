@@ -101,8 +101,18 @@ def check_screen() -> None:
         raise BadInput("no screen for the window", "DISPLAY", "Run with --headless, or log in where there is a screen.")
 
 
-def main(connection: Path | None = None, prepare: Mapping[str, Any] | None = None, start: bool = False) -> int:
+def main(
+    connection: Path | None = None,
+    prepare: Mapping[str, Any] | None = None,
+    start: bool = False,
+    theme: str | None = None,
+) -> int:
     """Run the console until its window is closed; a session that is open goes on.
+
+    Parameters
+    ----------
+    theme
+        Name of its colours, for this and every later start; None for those that were chosen last.
 
     Returns
     -------
@@ -112,14 +122,15 @@ def main(connection: Path | None = None, prepare: Mapping[str, Any] | None = Non
     Raises
     ------
     BadInput
-        There is no screen.
+        There is no screen, or no such theme.
     """
     check_screen()
+    chosen = themes.choose(theme)
     running = QApplication.instance()
     application = running if isinstance(running, QApplication) else QApplication(sys.argv[:1])
     QCoreApplication.setApplicationName("labcapture")
-    themes.apply(application, themes.DARK)
-    console = Console(connection, prepare, start=start)
+    themes.apply(application, chosen)
+    console = Console(connection, prepare, start=start, theme=chosen)
 
     def interrupted(number: int, frame: FrameType | None) -> None:
         QTimer.singleShot(0, console.window.leave)  # not from within whatever the window is doing just now
@@ -152,8 +163,9 @@ def browse(folder: Path) -> int:
     running = QApplication.instance()
     application = running if isinstance(running, QApplication) else QApplication(sys.argv[:1])
     QCoreApplication.setApplicationName("labcapture")
-    themes.apply(application, themes.DARK)
-    browser = SessionBrowser(themes.DARK, folder.absolute())
+    chosen = themes.choose()
+    themes.apply(application, chosen)
+    browser = SessionBrowser(chosen, folder.absolute())
     browser.show()
     browser.look(folder.absolute())
     before = signal.signal(signal.SIGINT, lambda *_: QTimer.singleShot(0, browser.close))

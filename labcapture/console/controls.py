@@ -101,7 +101,7 @@ class ControlBar(QWidget):
         for control in (START, GO_ON, RESUME):
             mark(self.buttons[control], prime="true")
         self.buttons[EXPRESSION].setSizePolicy(QSizePolicy.Policy.MinimumExpanding, QSizePolicy.Policy.Fixed)
-        mark(self.buttons[EXPRESSION], size="large")
+        mark(self.buttons[EXPRESSION], bulk="large")
         self.show_snapshot(None)
 
     def of_list(self) -> Iterator[KeyButton]:
@@ -118,6 +118,8 @@ class ControlBar(QWidget):
             self.buttons[control].setEnabled(control in can)
             self.buttons[control].setVisible(state is not EngineState.IDLE and control not in hidden)
         self.buttons[REDO_CLIP].setVisible(REDO_CLIP in can)
+        passes = snapshot is not None and text.is_head_wrong(snapshot)  # possible, but not what comes next
+        mark(self.buttons[GO_ON], prime="false" if passes else "true")
         if snapshot is not None:
             self.buttons[EXPRESSION].setText(_expression(snapshot))
 

@@ -17,14 +17,15 @@ _MISSING = "–"
 
 
 def reading(limit: HeadLimit) -> str:
-    """Return a limit's reading as people read it."""
-    if limit.reading is None:
+    """Return a limit's reading as people read it; with a decimal where it would seem to be the limit itself."""
+    value = limit.reading
+    if value is None:
         return _MISSING
-    if limit.units == "mm":
-        return f"{limit.reading:.0f} mm"
-    if limit.units:
-        return f"{limit.reading:.0f} {limit.units}".replace(" °", "°")
-    return f"{limit.reading:.0%}" if _is_share(limit) else f"{limit.reading:.0f}"
+    share = not limit.units and _is_share(limit)
+    edges = [edge for edge in (limit.least, limit.most) if edge is not None]
+    close = not limit.ok and any(abs(value - edge) < (0.01 if share else 1.0) for edge in edges)
+    figure = f"{value:.{int(close)}%}" if share else f"{value:.{int(close)}f}"
+    return f"{figure} {limit.units}".strip().replace(" °", "°").replace("-", "−")
 
 
 def bounds(limit: HeadLimit) -> str:
@@ -132,11 +133,6 @@ class DistanceGauge(QWidget):
             words.moveLeft(min(max(words.left(), 0.0), self.width() - words.width()))
             align = {_FROM_MM: Qt.AlignmentFlag.AlignLeft, _TO_MM: Qt.AlignmentFlag.AlignRight}
             painter.drawText(words, align.get(tick, Qt.AlignmentFlag.AlignHCenter), f"{tick:.0f}")
-        painter.drawText(
-            QRectF(x(_FROM_MM), bar.top(), bar.width(), bar.height()),
-            Qt.AlignmentFlag.AlignVCenter,
-            " closer than minZ" if view.min_z_mm > _FROM_MM + 40 else "",
-        )
         held = QRectF(bar.left(), bar.bottom() + line * 1.15, bar.width(), max(3.0, line * 0.2))
         painter.fillRect(held, QColor(theme.line))
         held.setWidth(held.width() * (1.0 if view.green else min(1.0, view.held_s / HOLD_S)))

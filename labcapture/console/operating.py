@@ -90,8 +90,8 @@ class Operating:
 
     def _go_on(self, snapshot: Snapshot, now: float) -> None:
         """Confirm; a head that is not in its place is passed for a reason only."""
-        prompt, head = snapshot.prompt, snapshot.head
-        if prompt is None or prompt.kind != "calibrate" or (head is not None and head.green):
+        head = snapshot.head
+        if not text.is_head_wrong(snapshot):
             self._send(Confirm(time=now))
             return
         self._ask(questions.passing(self._window, head.sentence if head is not None else "")).answered.connect(

@@ -220,7 +220,7 @@ class KeyButton(QPushButton):
         self.shortcut_action: QAction | None = None
         """What its key does, where the button keeps it."""
         if small:
-            self.setProperty("size", "small")
+            self.setProperty("bulk", "small")
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setAccessibleName(name)
         self.setAccessibleDescription(f"Key: {key}" if key else "")

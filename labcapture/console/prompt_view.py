@@ -122,9 +122,9 @@ class PromptView(QWidget):
         size: Literal["huge", "small"] = "huge" if large else "small"
         self._size = size
         for button in (self.ask, self.write, self.here, *self.answers):
-            mark(button, size=size)
+            mark(button, bulk=size)
         for widget in (self.expected, self.awaited, self.line):
-            mark(widget, size=size)
+            mark(widget, bulk=size)
         mark(self.heading, role="lead" if large else "section")
         margin = 24 if large else 0
         self._column.setContentsMargins(margin, margin // 2, margin, margin // 2)
@@ -149,7 +149,7 @@ class PromptView(QWidget):
         place = self._keys.indexOf(self.line)
         for i, (word, key) in enumerate(zip(offered[0], words.answer_keys(offered[0], _TAKEN), strict=True)):
             button = KeyButton(self._theme, word.replace("_", " "), key)
-            mark(button, size=self._size)
+            mark(button, bulk=self._size)
             action = QAction(word, self)
             action.setShortcut(QKeySequence(key))
             action.triggered.connect(partial(self._choose, word))

@@ -74,15 +74,15 @@ class StepsPanel(QListView):
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
+        self._current: int | None = None
+        self.steps = StepsModel()
         self.setAccessibleName("Steps of the protocol")
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setResizeMode(QListView.ResizeMode.Adjust)
-        self.steps = StepsModel()
         self.setModel(self.steps)
         self.setItemDelegate(_Delegate(theme, self))
-        self._current: int | None = None
         self.to_redo = ""
         """The step that one key takes again."""
         self.selectionModel().selectionChanged.connect(lambda *_: self.picked.emit())
@@ -97,9 +97,17 @@ class StepsPanel(QListView):
         self.steps.show(snapshot.steps)
         if snapshot.step != self._current:
             self._current = snapshot.step
-            if snapshot.step is not None:
-                where = self.steps.index(snapshot.step)
-                self.scrollTo(where, QAbstractItemView.ScrollHint.PositionAtCenter)
+            self._centre()
+
+    def _centre(self) -> None:
+        """Have the running step in the middle."""
+        if self._current is not None and self._current < self.steps.rowCount():
+            self.scrollTo(self.steps.index(self._current), QAbstractItemView.ScrollHint.PositionAtCenter)
+
+    def doItemsLayout(self) -> None:  # noqa: N802 - Qt's name
+        """Keep the running step in the middle when the rows get another height."""
+        super().doItemsLayout()
+        self._centre()
 
     @property
     def selected(self) -> StepView | None:

@@ -38,15 +38,20 @@ def headline(snapshot: Snapshot) -> Headline:
 def _calm(snapshot: Snapshot) -> Headline:
     if snapshot.state in _STATES:
         return Headline(*_STATES[snapshot.state])
-    where = _clip_count(snapshot) or _step_count(snapshot)
+    where = _question_count(snapshot) or _clip_count(snapshot) or _step_count(snapshot)
     if snapshot.state is EngineState.PAUSED:
         return Headline("PAUSED", where, "held")
     return Headline("RECORDING", where, "recording") if snapshot.trial else Headline("RUNNING", where, "ready")
 
 
+def _question_count(snapshot: Snapshot) -> str:
+    prompt = snapshot.prompt
+    return f"question {prompt.number} of {prompt.total}" if prompt is not None and prompt.number else ""
+
+
 def _clip_count(snapshot: Snapshot) -> str:
-    """Return ``clip 1 of 2``, empty outside of a recorded clip."""
-    clips = [step for step in snapshot.steps if is_clip(step)]
+    """Return ``clip 1 of 2``, empty outside of a clip."""
+    clips = [step for step in snapshot.steps if step.kind == "movie"]
     step = running_step(snapshot)
     return f"clip {clips.index(step) + 1} of {len(clips)}" if step in clips else ""
 
@@ -189,3 +194,10 @@ def bad_clip(snapshot: Snapshot) -> StepView | None:
     """Return the clip that ended last, if it is not annotatable and could be taken again."""
     judged = [step for step in snapshot.steps if step.verdict is not None and step.state in {"done", "failed"}]
     return judged[-1] if judged and judged[-1].verdict == "not annotatable" else None
+
+
+def is_head_wrong(snapshot: Snapshot) -> bool:
+    """Return whether the head is being set and is not in its place yet."""
+    step = running_step(snapshot)
+    is_set = step is not None and step.kind == "calibrate" and step.state == "running"
+    return is_set and not (snapshot.head is not None and snapshot.head.green)

@@ -164,14 +164,21 @@ def style_sheet(theme: Theme, scale: float) -> str:
     QFrame#alarm QLabel[role="cause"] {{ font-size: {px(20)}; font-weight: 700; }}
     QFrame#alarm QLabel[role="remedy"] {{ font-size: {px(16)}; font-weight: 500; }}
     QLabel#refusal {{ color: {theme.warning}; font-weight: 600; }}
+    QLabel#verdict {{ padding: {px(2)} {px(18)}; border-radius: {px(6)}; border: {px(2)} solid {theme.line};
+        color: {theme.muted}; }}
+    QLabel#verdict[tone="ok"] {{ background: {theme.accent}; color: {theme.on_accent}; border-color: {theme.accent}; }}
+    QLabel#verdict[tone="fail"] {{ background: {theme.alarm}; color: {theme.on_alarm}; border-color: {theme.alarm}; }}
+    QLabel[role="wrong"] {{ color: {theme.warning}; font-size: {px(12)}; font-weight: 600; }}
+    QProgressBar {{ background: {theme.raised}; border: none; border-radius: {px(3)}; max-height: {px(6)}; }}
+    QProgressBar::chunk {{ background: {theme.accent}; border-radius: {px(3)}; }}
     QPushButton {{ background: {theme.raised}; color: {theme.text}; border: 1px solid {theme.line};
         border-radius: {px(6)}; padding: {px(9)} {px(16)}; font-size: {px(16)}; font-weight: 600; }}
-    QPushButton[size="small"] {{ padding: {px(4)} {px(9)}; font-size: {px(13)}; }}
-    QPushButton[size="large"] {{ padding: {px(9)} {px(28)}; font-size: {px(16)}; font-weight: 800; }}
-    QPushButton[size="huge"] {{ padding: {px(18)} {px(34)}; font-size: {px(30)}; }}
-    *[role="expected"] {{ font-weight: 600; }}
-    *[size="huge"] {{ font-size: {px(24)}; }}
-    QLabel[role="sentence"] {{ font-size: {px(30)}; font-weight: 700; }}
+    QPushButton[bulk="small"] {{ padding: {px(4)} {px(9)}; font-size: {px(13)}; }}
+    QPushButton[bulk="large"] {{ padding: {px(9)} {px(28)}; font-size: {px(16)}; font-weight: 800; }}
+    QPushButton[bulk="huge"] {{ padding: {px(18)} {px(34)}; font-size: {px(30)}; }}
+    QLabel[role="expected"] {{ font-weight: 600; }}
+    QLabel[bulk="huge"] {{ font-size: {px(24)}; }}
+    QLineEdit[bulk="huge"] {{ font-size: {px(28)}; padding: {px(14)}; }}
     QPushButton:hover {{ border-color: {theme.muted}; }}
     QPushButton:pressed {{ background: {theme.line}; }}
     QPushButton:focus {{ border: 1px solid {theme.accent}; }}
@@ -182,6 +189,7 @@ def style_sheet(theme: Theme, scale: float) -> str:
     QLineEdit, QComboBox {{ background: {theme.raised}; color: {theme.text}; border: 1px solid {theme.line};
         border-radius: {px(5)}; padding: {px(6)} {px(8)}; font-size: {px(15)}; }}
     QLineEdit:focus, QComboBox:focus {{ border-color: {theme.accent}; }}
+    QLineEdit[wrong="true"], QComboBox[wrong="true"] {{ border-color: {theme.warning}; }}
     QLineEdit:disabled {{ color: {theme.muted}; background: {theme.panel}; }}
     QComboBox QLineEdit {{ border: none; padding: 0; background: transparent; }}
     QComboBox::drop-down {{ border: none; width: {px(30)}; }}
@@ -195,6 +203,7 @@ def style_sheet(theme: Theme, scale: float) -> str:
         selection-color: {theme.on_accent}; }}
     QListView, QTableView, QTreeView {{ background: transparent; border: none; outline: none; }}
     QTableView {{ font-size: {px(13)}; }}
+    QTableView#rows {{ font-size: {px(14)}; selection-background-color: {theme.line}; selection-color: {theme.text}; }}
     QHeaderView {{ background: transparent; }}
     QHeaderView::section {{ background: transparent; color: {theme.muted}; border: none; font-size: {px(12)};
         font-weight: 600; padding: {px(1)} {px(4)}; }}

@@ -166,14 +166,17 @@ class ConsoleWindow(QMainWindow):
         """Show what people are to do: in its corner, or, while the interviewer speaks, on the whole page."""
         prompt = snapshot.prompt
         self.prompt.show_prompt(prompt, running=snapshot.state is EngineState.RUNNING)
-        self._card.setVisible(not self.prompt.isHidden() and not self._is_large(prompt))
-        large = self._is_large(prompt)
-        self.pages.setCurrentWidget(self.interview if large else self.live)
+        wanted, large = not self.prompt.isHidden(), self._is_large(prompt)
+        self._card.setVisible(wanted and not large)
+        page = self.interview if large else self.live
+        if self.pages.currentWidget() is not page:
+            self.pages.setCurrentWidget(page)
+            self.setFocus()  # on no button: the one that stands out is the one that comes next
         if large != self._was_large:
             self._was_large = large
             self.prompt.set_large(large)
             (self._interview_place if large else self._card_place).addWidget(self.prompt, 1)
-            self._card.setVisible(not large)
+            self.prompt.setVisible(wanted)  # Qt hides what gets another parent
 
     def _is_large(self, prompt: Prompt | None) -> bool:
         spoken = is_spoken(prompt)
