@@ -16,9 +16,10 @@ from PySide6.QtWidgets import QApplication
 from labcapture.console import theme as themes
 from labcapture.console.bridge import Bridge
 from labcapture.console.browser import SessionBrowser
+from labcapture.console.recent import Recent
 from labcapture.console.window import ConsoleWindow
 from labcapture.core.errors import BadInput, LabcaptureError
-from labcapture.engine.messages import Command, EngineState, Prepare, Snapshot, Start
+from labcapture.engine.messages import Command, EngineState, Note, Prepare, Snapshot, Start
 
 _SIGNAL_MS = 200  # Python sees a signal only when it runs; a quiet window would not let it
 
@@ -79,6 +80,8 @@ class Console(QObject):
 
     def _done(self, command: Command, result: Mapping[str, Any]) -> None:
         self.window.show_done(command, result)
+        if isinstance(command, Prepare) and (words := self.window.form.take_notes()):
+            self.bridge.send(Note(text=words))
         if isinstance(command, Prepare) and self._start:
             self._start = False
             self.bridge.send(Start())
@@ -131,6 +134,7 @@ def main(
     QCoreApplication.setApplicationName("labcapture")
     themes.apply(application, chosen)
     console = Console(connection, prepare, start=start, theme=chosen)
+    console.window.form.remember(Recent(themes.settings()), begin=prepare is None)
 
     def interrupted(number: int, frame: FrameType | None) -> None:
         QTimer.singleShot(0, console.window.leave)  # not from within whatever the window is doing just now

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from labcapture.console.parts import label
 from labcapture.console.theme import mark
+from labcapture.engine.preflight_rows import Row
+
+_SHOWN = 3  # failing rows that are named
 
 
 class Question(QDialog):
@@ -22,6 +27,8 @@ class Question(QDialog):
         Placeholder of the line to write; None for no line.
     default_yes
         Whether Return means ``yes``.
+    needs_line
+        Whether ``yes`` is possible only once something is written.
     """
 
     answered = Signal(str)
@@ -37,6 +44,7 @@ class Question(QDialog):
         *,
         line: str | None = None,
         default_yes: bool,
+        needs_line: bool = False,
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle(heading)
@@ -71,6 +79,9 @@ class Question(QDialog):
             self.line.setMaxLength(2000)
             self.line.setMinimumWidth(420)
             layout.addWidget(self.line)
+            if needs_line:
+                self.yes.setEnabled(False)
+                self.line.textChanged.connect(lambda words: self.yes.setEnabled(bool(words.strip())))
         row = QHBoxLayout()
         row.addStretch()
         row.addWidget(self.no)
@@ -109,4 +120,20 @@ def leave(parent: QWidget) -> Question:
         "Leave it running",
         "Stay",
         default_yes=True,
+    )
+
+
+def override(parent: QWidget, failed: Sequence[Row]) -> Question:
+    """Ask why a session is to begin although ``failed`` rows of the preflight hinder it."""
+    shown = "; ".join(f"{row.group} {row.name}: {row.reading}" for row in failed[:_SHOWN])
+    more = f"; and {len(failed) - _SHOWN} more" if len(failed) > _SHOWN else ""
+    return Question(
+        parent,
+        "Go on all the same?",
+        f"{shown}{more}. The reason is stored in the session, with the rows.",
+        "Go on and prepare",
+        "Back",
+        line="Reason",
+        default_yes=True,
+        needs_line=True,
     )

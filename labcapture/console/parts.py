@@ -192,12 +192,12 @@ class Figure(QWidget):
 
 
 class Choice(QComboBox):
-    """A box to choose from or to write into, with a plain arrow."""
+    """A box to choose from or, if ``editable``, to write into, with a plain arrow."""
 
-    def __init__(self, theme: Theme, offers: Sequence[str]) -> None:
+    def __init__(self, theme: Theme, offers: Sequence[str], *, editable: bool = True) -> None:
         super().__init__()
         self._colour = QColor(theme.muted)
-        self.setEditable(True)
+        self.setEditable(editable)
         self.addItems(list(offers))
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name

@@ -19,6 +19,7 @@ from labcapture.console.controls import Control, ControlBar
 from labcapture.console.operating import Operating
 from labcapture.console.outcome import OutcomeView
 from labcapture.console.parts import KeyButton, panel
+from labcapture.console.preflight import PreflightView
 from labcapture.console.previews import Previews
 from labcapture.console.prompt import is_spoken
 from labcapture.console.prompt_view import PromptView
@@ -29,6 +30,7 @@ from labcapture.console.streams import StreamsPanel
 from labcapture.console.theme import DARK, Theme, scale_of, style_sheet
 from labcapture.console.vitals import VitalsPanel
 from labcapture.core.errors import LabcaptureError
+from labcapture.engine.check_messages import Preflight, Rehearse
 from labcapture.engine.messages import Command, EngineState, Mark, Note, Prepare, Prompt, Snapshot
 
 _SAID_MS = 8000
@@ -71,6 +73,7 @@ class ConsoleWindow(QMainWindow):
         self.head = StatusHead()
         self.banner = AlarmBanner()
         self.form = SetupForm(theme)
+        self.preflight = PreflightView(theme)
         self.outcome = OutcomeView(theme)
         self.previews = Previews(theme)
         self.steps = StepsPanel(theme)
@@ -85,7 +88,7 @@ class ConsoleWindow(QMainWindow):
         self.interview, self._interview_place = panel()
         self.interview.setAccessibleName("Interviewer's view")
         self.pages = QStackedWidget()
-        for page in (self.form, self.live, self.interview, self.outcome):
+        for page in (self.form, self.preflight, self.live, self.interview, self.outcome):
             self.pages.addWidget(page)
         self._operating = Operating(self, self.command.emit, self._ask)
         self._said = QTimer(self, singleShot=True, interval=_SAID_MS)
@@ -114,6 +117,12 @@ class ConsoleWindow(QMainWindow):
         """Join what is pressed to what it does."""
         self.form.wanted.connect(self.command)
         self.form.browse_wanted.connect(self._browse)
+        self.form.check_wanted.connect(self._look)
+        self.preflight.command.connect(self.command)
+        self.preflight.left.connect(self._to_form)
+        self.preflight.override_wanted.connect(
+            lambda rows: self._ask(dialogs.override(self, rows)).answered.connect(self.preflight.go_on)
+        )
         self.outcome.left.connect(self._new_session)
         self.controls.chosen.connect(self._choose)
         self.prompt.command.connect(self.command)
@@ -148,7 +157,9 @@ class ConsoleWindow(QMainWindow):
         self.banner.show_snapshot(snapshot)
         self.alarms.show_snapshot(snapshot)
         self.previews.show_snapshot(snapshot)
+        self.preflight.show_snapshot(snapshot)
         if snapshot.state is not EngineState.IDLE:
+            self.preflight.close_page()
             self.form.set_busy(False)
             self.steps.show_snapshot(snapshot)
             self.streams.show_snapshot(snapshot)
@@ -159,7 +170,7 @@ class ConsoleWindow(QMainWindow):
                 self.outcome.show_result(snapshot.result)
             self.pages.setCurrentWidget(self.outcome)
         else:
-            self.pages.setCurrentWidget(self.form)
+            self.pages.setCurrentWidget(self.preflight if self.preflight.is_open else self.form)
         self._show_controls()
 
     def _show_prompt(self, snapshot: Snapshot) -> None:
@@ -209,8 +220,8 @@ class ConsoleWindow(QMainWindow):
 
     def show_refused(self, command: Command, error: LabcaptureError) -> None:
         """Say why a command did not work."""
-        if isinstance(command, Prepare):
-            self.form.show_refusal(error)
+        if isinstance(command, Prepare | Preflight | Rehearse):
+            (self.preflight if self.preflight.is_open else self.form).show_refusal(error)
         elif isinstance(command, Note):
             self._say(f"Not written: “{command.text}”. {error}")
         else:
@@ -263,8 +274,17 @@ class ConsoleWindow(QMainWindow):
 
     def _new_session(self) -> None:
         self._left_result = self.outcome.folder.text()
+        self.form.look_again()
+        self._to_form()
+
+    def _to_form(self) -> None:
         self.pages.setCurrentWidget(self.form)
         self.form.participant.setFocus()
+
+    def _look(self, prepare: Prepare) -> None:
+        """Look at the rig of the session that is to be prepared."""
+        self.pages.setCurrentWidget(self.preflight)
+        self.preflight.begin(prepare)
 
     def _browse(self, folder: str) -> None:
         if self.browser is None:
@@ -296,6 +316,7 @@ class ConsoleWindow(QMainWindow):
         self.previews.close_memory()
         self._said.stop()
         self.alarms.close()
+        self.form.stop()
         self.outcome.check.stop()
         if self.browser is not None:
             self.browser.close()

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
-import psutil
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
@@ -15,7 +13,6 @@ from pytestqt.qtbot import QtBot
 
 from labcapture.console.app import Console
 from labcapture.console.window import ConsoleWindow
-from labcapture.engine.client import Client
 from labcapture.engine.messages import EngineState, Snapshot
 from tests.run.sessions import RIG
 
@@ -29,20 +26,6 @@ steps:
   - {id: welcome, kind: instruction, title: Welcome, text: Welcome, seconds: 1}
   - {id: cross, kind: fixation, title: The cross, seconds: 6}
 """
-
-
-@pytest.fixture
-def console(qapp: object) -> Iterator[tuple[Console, list[Snapshot]]]:
-    """Return a console with an engine of its own, and what that engine says."""
-    client = Client.spawn()
-    console, heard = Console(client.connection), list[Snapshot]()
-    console.bridge.snapshot.connect(heard.append)
-    console.open()
-    yield console, heard
-    console.close()
-    psutil.Process(client.details.pid).terminate()
-    assert client.wait_ended(60)
-    client.close()
 
 
 def _fill(window: ConsoleWindow, folder: Path) -> None:
@@ -66,7 +49,7 @@ def test_a_session_from_form_to_result(console: tuple[Console, list[Snapshot]], 
     shows("IDLE")
     _fill(window, tmp_path)
     QTest.keyClicks(window.form.participant, "p01")
-    QTest.keyClick(window.form.participant, Qt.Key.Key_Return)
+    QTest.keyClick(window.form.participant, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     shows("PREPARING")
     shows("READY")
     color, depth = window.previews.pictures

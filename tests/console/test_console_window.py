@@ -304,7 +304,7 @@ def test_the_form_makes_a_session_and_shows_why_not(
     form.seed.setText("7")
     QTest.keyClicks(form.participant, "p01")
     assert form.prepare.isEnabled()
-    QTest.keyClick(form.participant, Key.Key_Return)
+    QTest.keyClick(form.participant, Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     wanted = Prepare(
         protocol=str(Path("protocols/rehearsal.yaml").absolute()),  # the engine may live in another folder
         rig=str(Path("rigs/simulated.yaml").absolute()),
