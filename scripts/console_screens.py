@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PySide6.QtWidgets import QApplication
 
 from labcapture.console import theme as themes
@@ -39,7 +38,7 @@ from labcapture.engine.messages import (
     StepView,
     StreamHealth,
 )
-from labcapture.engine.preview import VOICE_BUCKET, PreviewBoard
+from labcapture.engine.preview import PreviewBoard
 
 FOLDER = Path(__file__).parents[1] / "docs" / "images"
 NOW = 5000.0  # LSL time of all snapshots (s)
@@ -245,12 +244,12 @@ def board(scene: Scene) -> PreviewBoard:
     rng = np.random.default_rng(7)
     made.show("color", scene.color(), 19200, NOW)
     made.show("depth", scene.depth(), 19198, NOW)
-    times: NDArray[np.float64] = NOW - 30 + np.arange(3000) * (VOICE_BUCKET / 48000)
+    times = np.linspace(NOW - 30, NOW, 3000)
     loud = np.clip(np.sin(times / 1.7) + np.sin(times * 2.9) * 0.5, 0.02, None)
     speech = 2600 * loud * rng.uniform(0.4, 1, len(times))
     made.trace("voice", times, np.stack([-speech, speech * 0.9], axis=1))
-    times = NOW - 30 + np.arange(6000) / 200
-    level: NDArray[np.floating[Any]] = 4.2 + 0.1 * np.sin((times - NOW) / 9)
+    times = np.linspace(NOW - 30, NOW, 6000)
+    level = 4.2 + 0.1 * np.sin((times - NOW) / 9)
     for onset, height in ((NOW - 20, 0.9), (NOW - 6.5, 0.5)):
         since = np.clip(times - onset, 0, None)
         level = level + height * (np.exp(-since / 4) - np.exp(-since / 0.8))

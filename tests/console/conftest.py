@@ -9,13 +9,17 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import psutil
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent, QTimer
 from PySide6.QtWidgets import QApplication
 from shiboken6 import Shiboken
 
 from labcapture.console import theme
+from labcapture.console.app import Console
 from labcapture.console.window import ConsoleWindow
+from labcapture.engine.client import Client
+from labcapture.engine.messages import Snapshot
 
 
 @dataclass(frozen=True)
@@ -73,3 +77,17 @@ def window(qapp: QApplication) -> Iterator[ConsoleWindow]:
     yield made
     made.leave()
     Shiboken.delete(made)
+
+
+@pytest.fixture
+def console(qapp: QApplication) -> Iterator[tuple[Console, list[Snapshot]]]:
+    """Return a console with an engine of its own, and what that engine says."""
+    client = Client.spawn()
+    console, heard = Console(client.connection), list[Snapshot]()
+    console.bridge.snapshot.connect(heard.append)
+    console.open()
+    yield console, heard
+    console.close()
+    psutil.Process(client.details.pid).terminate()
+    assert client.wait_ended(60)
+    client.close()
