@@ -85,6 +85,7 @@ def main() -> int:
     parser.add_argument("--size", type=int, nargs=2, default=(1280, 720), help="width and height (pixels)")
     parser.add_argument("--step-mm", type=int, default=25)
     parser.add_argument("--frames", type=int, default=10, help="pictures at each distance")
+    parser.add_argument("--head", choices=HEADS, nargs="+", default=list(HEADS), help="only these kinds")
     parser.add_argument("--json", type=Path, help="new file for the results")
     given = parser.parse_args()
     size = (given.size[0], given.size[1])
@@ -92,8 +93,8 @@ def main() -> int:
     print(f"{' '.join(sys.argv)}, {platform.platform()}, Python {platform.python_version()}\n")
     print("| head | pictures | found | worst error (mm) | verdicts right | ms per pair |\n|---|---|---|---|---|---|")
     results = []
-    for name, head in HEADS.items():
-        it = sweep(name, head, size, distances, given.frames)
+    for name in given.head:
+        it = sweep(name, HEADS[name], size, distances, given.frames)
         results.append(dataclasses.asdict(it))
         right = f"{it.verdicts_right} of {it.verdicts}"
         print(

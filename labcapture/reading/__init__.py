@@ -6,9 +6,19 @@
 ('A', (720, 1280, 3))
 """
 
+from labcapture.reading.calibrated import Calibration, calibrations
 from labcapture.reading.session import Session, Trial, open_session
 from labcapture.reading.streams import AudioStream, FrameStream, SampleStream
 
 open = open_session
 
-__all__ = ["AudioStream", "FrameStream", "SampleStream", "Session", "Trial", "open"]
+__all__ = [
+    "AudioStream",
+    "Calibration",
+    "FrameStream",
+    "SampleStream",
+    "Session",
+    "Trial",
+    "calibrations",
+    "open",
+]

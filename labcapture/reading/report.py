@@ -16,6 +16,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from labcapture.core.errors import RecordingError, printable
+from labcapture.reading import calibrated as heads
 from labcapture.reading.conducted import conducted, told
 from labcapture.reading.session import Session, Trial
 from labcapture.reading.streams import SampleStream, Table, read_attributes
@@ -69,6 +70,7 @@ def _report(session: Session) -> Facts:
         },
         "sync_test": sync_facts(session),
         "conducted": conducted(session),
+        "calibrations": heads.calibrated(session),
         "problems": problems,
     }
 
@@ -214,7 +216,8 @@ def _render(facts: Mapping[str, Any]) -> RenderableType:
     parts += [_trials(facts)] if facts["trials"] else [Padding(Text("No trial was recorded.", style="yellow"), (0, 1))]
     parts += [render_sync(facts["sync_test"])] if facts["sync_test"] else []
     rows = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in facts["rows"].items())
-    parts += [Padding(Text(line), (0, 1))] if (line := told(facts["conducted"])) else []
+    lines = told(facts["conducted"]), heads.told(facts["calibrations"])
+    parts += [Padding(Text(line), (0, 1)) for line in lines if line]
     parts.append(Padding(Text(f"Rows: {rows}", style="dim"), (0, 1)))
     parts += [Padding(Text(f"Problem: {problem}", style="bold red"), (0, 1)) for problem in facts["problems"]]
     return Group(*parts)
