@@ -49,7 +49,7 @@ def test_a_session_from_form_to_result(console: tuple[Console, list[Snapshot]], 
     shows("IDLE")
     _fill(window, tmp_path)
     QTest.keyClicks(window.form.participant, "p01")
-    QTest.keyClick(window.form.participant, Qt.Key.Key_Return)
+    QTest.keyClick(window.form.participant, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     shows("PREPARING")
     shows("READY")
     color, depth = window.previews.pictures
