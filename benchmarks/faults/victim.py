@@ -67,6 +67,7 @@ def record(out: Path) -> None:
     recorder = Recorder(folder, header, (COLOR, DEPTH, VOICE, EDA), raw_above_bytes=20_000)
     print(folder, flush=True)
     begin, index, trial = lsl_time(), 0, 0
+    _tell(recorder, begin)
     over = time.monotonic() + SECONDS
     while time.monotonic() < over:
         trial += 1
@@ -80,6 +81,22 @@ def record(out: Path) -> None:
                 time.sleep(0.001)
     recorder.wait_trials(30)
     recorder.close(completed=True)
+
+
+def _tell(recorder: Recorder, moment: float) -> None:
+    """Enter what people and the engine do besides: a group, the participant's account, the place of the head."""
+    recorder.assignment(moment, "group", "paid", "balanced", "engine")
+    for balance in (15.0, 10.0):
+        recorder.booking(moment, "expression", "clip", "", -5.0, balance)
+    nan = float("nan")
+    measures = dict.fromkeys(
+        ("nearest_mm", "median_mm", "min_z_mm", "max_z_mm", "fill_rate", "face_share", "roll_deg", "yaw_deg"), nan
+    )
+    more = dict.fromkeys(("pitch_deg", "brightness", "clipped", "face_found", "held_s"), nan)
+    told = {"time": moment, "step": "place", "take": 1, "skipped": True, "reason": "a cast", "seen": "face"}
+    values = {**measures, **more, **told, "pictures": 3, "locked": "{}"}
+    color, depth = np.full((18, 32, 3), 7, np.uint8), np.full((18, 32), 500, np.uint16)
+    recorder.calibration(values, [("nearest_mm", nan, 450.0, 560.0, False)], color, depth)
 
 
 def _moment(recorder: Recorder, begin: float, index: int) -> None:

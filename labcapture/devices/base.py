@@ -80,6 +80,14 @@ class FilmsStage(Protocol):
 
 
 @runtime_checkable
+class HoldsExposure(Protocol):
+    """A camera that can keep its pictures as bright as they are."""
+
+    def hold_exposure(self, metadata: Mapping[str, int] | None) -> dict[str, float]:
+        """Hold exposure and white balance as a colour frame tells them (None: automatic); return what was set."""
+
+
+@runtime_checkable
 class HearsStage(Protocol):
     """A device that records what the stage plays."""
 

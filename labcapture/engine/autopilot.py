@@ -12,6 +12,7 @@ Deed = Confirm | Ask | Answer | Enter | Mark
 _READS_S = (0.4, 0.9)
 _ASKS_S = (1.2, 1.8)
 _ANSWERED_S = (0.8, 1.6)
+_STEADIES_S = 6.0  # a head that is not in its place by then is let be
 _SHOWS = 0.3  # share of the clips in which an expression is marked
 _MARKS_S = (0.8, 2.5)  # after the clip's onset, which no speed changes
 
@@ -67,4 +68,5 @@ class Autopilot:
             value = str(chance.randint(1, 20)) if prompt.awaits == "number" else "nothing to add"
             yield at + later(_ASKS_S), Answer(value=value)
         elif prompt.awaits == "confirm":
+            at = _STEADIES_S / self._speed if prompt.kind == "calibrate" else at
             yield at, Confirm(reason="autopilot")

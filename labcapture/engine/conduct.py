@@ -52,7 +52,6 @@ class Conduct:
         """What the stage counted during the step that ended last."""
         self.counts = dict.fromkeys(_COUNTS.values(), 0)
         self.flags = 0
-        self.assigned: dict[str, str] = {}
         self.finish: runs.Finish | None = None
         self._clip_onset: float | None = None
         self._ahead: str | None = None  # the clip that the stage was told to get ready
@@ -88,7 +87,6 @@ class Conduct:
             case runs.ShowStep():
                 return self._show(action)
             case runs.Assigned():
-                self.assigned[action.variable] = action.value
                 self._recorder.assignment(moment, action.variable, action.value, action.how, action.by, action.within)
                 self.mark(f"assigned {action.variable}", "engine", time=moment)  # no screen may show the value
             case runs.Booked():

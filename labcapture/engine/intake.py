@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from labcapture.core.chunks import AudioBlock, Chunk, ClockOffset, Frame, Gap, Samples, StreamSpec
 from labcapture.engine.clocks import LiveClocks
@@ -23,6 +23,7 @@ class Intake:
         self.recorder: Recorder | None = None  # set once every stream has delivered
         self.loop: LoopTap | None = None  # set before anything flows
         self.sound: SoundTap | None = None  # the same
+        self.head: Callable[[Frame], None] | None = None  # whoever looks at the head, while somebody does
         self._early: dict[str, ClockOffset] = {}  # newest measurement of each sender's clock before there is a recorder
         self._previewer = previewer
         self._trackers = {spec.name: GapTracker(spec) for spec in streams if spec.kind == "frames"}
@@ -46,6 +47,9 @@ class Intake:
             self.clocks.note(chunk)
         if self.loop is not None:
             self.loop.note(chunk)
+        watcher = self.head  # may be taken away by another thread
+        if watcher is not None and isinstance(chunk, Frame):
+            watcher(chunk)
         if self.sound is not None and isinstance(chunk, AudioBlock) and chunk.stream == self.sound.stream:
             self.sound.note(chunk)
         self._previewer.offer(chunk, monitor.clock_offset)

@@ -14,11 +14,12 @@ from labcapture.engine import messages as told
 from labcapture.engine.autopilot import Autopilot
 from labcapture.engine.conduct import Conduct
 from labcapture.engine.driving import as_device_error
+from labcapture.engine.head_care import IN_PLACE, HeadCare
 from labcapture.engine.messages import EngineState, SessionResult
 from labcapture.engine.opening import Opened
 from labcapture.engine.prompting import prompt
 from labcapture.engine.screen_care import ScreenCare
-from labcapture.engine.viewing import naming, step_view
+from labcapture.engine.viewing import rig_view, step_view
 from labcapture.engine.watching import Watch
 from labcapture.protocol import events as runs
 from labcapture.protocol.runner import Runner
@@ -50,6 +51,7 @@ class Session:
             done=self._plan.resumed.done if self._plan.resumed else (),
         )
         self._conduct = Conduct(opened, self._runner)
+        self._head = HeadCare(opened, self._conduct)
         self._pilot: Autopilot | None = None
         if command.autopilot is not None:
             ledger = self._plan.protocol.ledger
@@ -64,6 +66,7 @@ class Session:
         self._completed = False
         self._error = ""
         self.over = False
+        self._enter_assigned()
 
     # Commands ---------------------------------------------------------------------------------------------------------
 
@@ -127,6 +130,7 @@ class Session:
             case told.Jump():
                 self._operate(runs.Jump(command.step), f"jump {command.step}", command.time)
             case told.Confirm():
+                self._head.pass_by(command.reason)
                 self._operate(runs.Confirm(command.reason), "confirm", command.time)
             case told.Enter():
                 self._operate(runs.Entered(command.variable, command.value, command.by), "", command.time)
@@ -195,6 +199,8 @@ class Session:
             self._advance(runs.StageLost("the stage did not end its step in time"))
         if not self.over and self.state is EngineState.RUNNING:
             self._move_by_itself()
+        if not self.over and self._head.tick(self._runner.present, self._runner.take, self._runner.view().trial):
+            self._advance(runs.Confirm(IN_PLACE))
         self._look()
 
     def _move_by_itself(self) -> None:
@@ -313,6 +319,7 @@ class Session:
         self._screen.close()
         self._error = self._error or error or self._screen.trouble
         conduct = self._conduct
+        self._head.close()
         conduct.asking.close(lsl_time())
         if self._runner.view().trial is None:
             self._recorder.wait_trials(_FINISH_S)  # the last trial still takes in its post-roll
@@ -327,18 +334,19 @@ class Session:
             "balance": self._runner.balance,
             "currency": ledger.currency if ledger else "",
         }
-        self._recorder.tell(**facts, assigned={**self._assigned_before(), **conduct.assigned})
+        self._recorder.tell(**facts)
         summary = self._recorder.close(completed=self._completed, error=self._error)
         return SessionResult(
             folder=str(self._opened.folder),
             **{name: summary[name] for name in SessionResult.model_fields if name in summary},
         )
 
-    def _assigned_before(self) -> dict[str, str]:
-        """Return the variables that had got their value before the session began."""
+    def _enter_assigned(self) -> None:
+        """Enter the variables that had got their value before the session began."""
         before = dict(self._plan.resumed.assigned) if self._plan.resumed else {}
         given = {name: str(value) for name, value in self._plan.variables.items() if name in self._plan.assignable}
-        return {**before, **given}
+        for name, value in {**before, **given}.items():
+            self._recorder.assignment(lsl_time(), name, value, "set", "experimenter")
 
     # Telling ----------------------------------------------------------------------------------------------------------
 
@@ -347,44 +355,20 @@ class Session:
         now = time.monotonic()
         run, status = self._runner.view(), self._recorder.status()
         step_elapsed = self._step_elapsed_s()
-        ledger = self._plan.protocol.ledger
         return {
-            **naming(self._opened.command),
-            "alarms": self._alarms.view(),
+            **rig_view(self._opened, status),
             "markers": tuple(self._conduct.markers),
-            "simulated": self._opened.simulated,
-            "protocol": self._plan.protocol.name,
-            "paradigm": self._plan.protocol.paradigm,
-            "rig": self._plan.rig.name,
-            "folder": str(self._opened.folder),
             "trial": run.trial,
             "step": run.index,
             "steps": tuple(step_view(step, status.verdicts) for step in run.steps),
             "prompt": self._prompt(),
+            "head": self._head.view,
             "balance": self._runner.balance,
-            "currency": ledger.currency if ledger else "",
-            "ledger_mark": ledger.mark if ledger else "",
             "elapsed_s": now - self._started if self._started else 0.0,
             "step_elapsed_s": step_elapsed,
             "remaining_s": self._runner.remaining_s(step_elapsed),
-            "streams": tuple(
-                monitor.view(
-                    lsl_time(),
-                    status.recorded.get(name, 0),
-                    self._opened.previewer.skipped[name],
-                    self._opened.intake.clocks.by_stream.get(name),
-                )
-                for name, monitor in self._opened.intake.monitors.items()
-            ),
-            "queue_bytes": status.queue_bytes,
-            "queue_limit_bytes": status.queue_limit_bytes,
-            "encode_backlog": status.encode_backlog,
-            "raw_frames": status.raw_frames,
-            "written_bytes": status.written_bytes,
-            "sync_age_s": status.sync_age_s,
             "disk_free_bytes": self._watch.disk_free_bytes,
             "disk_minutes": self._watch.disk_minutes,
-            "preview": self._opened.previewer.board.layout,
         }
 
     def _step_elapsed_s(self) -> float:

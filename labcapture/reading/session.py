@@ -193,6 +193,11 @@ class Session:
         return read_table(self.h5["answers"])
 
     @cached_property
+    def calibrations(self) -> Table:
+        """How each calibration of the head ended: time (LSL s), step, take, skipped, reason, distances, ..."""
+        return read_table(self.h5["calibration/results"])
+
+    @cached_property
     def steps(self) -> Table:
         """What moved the protocol along: time (LSL s), event, step, take, trial, state, detail."""
         return read_table(self.h5["steps"])

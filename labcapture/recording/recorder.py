@@ -74,6 +74,7 @@ class Recorder(Rows):
         workers: int = 2,
         raw_above_bytes: int | None = None,
     ) -> None:
+        super().__init__()
         for spec in streams:
             schema.check_stream(spec)
             if spec.kind == "frames":
@@ -83,7 +84,7 @@ class Recorder(Rows):
         self._error = ""
         self._is_broken = False  # whether writing failed; from then on only small things are still tried
         self._summary: dict[str, Any] | None = None
-        self._more: dict[str, Any] = {}  # what else the summary tells
+        self._is_closing = False
         self._ended = False
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
@@ -120,6 +121,8 @@ class Recorder(Rows):
         """
         try:
             with self._lock:
+                if self._is_closing:
+                    return False  # nothing more is due, so nothing is lost
                 if isinstance(chunk, Frame):
                     return self._offer_frame(chunk)
                 if isinstance(chunk, AudioBlock | Samples):
@@ -232,30 +235,8 @@ class Recorder(Rows):
 
     # Tables -----------------------------------------------------------------------------------------------------------
 
-    def flag(
-        self, step: str, trial: str, stream: str, first: int, last: int, start: float, stop: float, by: str
-    ) -> None:
-        """Enter pictures ``first`` to ``last`` of the closed ``trial``, flagged from LSL time ``start`` to ``stop``."""
-
-        def enter() -> None:
-            first_time, last_time = self._scribe.picture_time(trial, stream, first, last)
-            row = (step, trial, first, last, first_time, last_time, start, stop, by)
-            self._scribe.session.rows("/review_flags", [row])
-
-        self._pipeline.put_action(enter)
-
-    def tell(self, **facts: Any) -> None:  # noqa: ANN401 - any JSON
-        """Have the summary say ``facts``, too."""
-        self._more |= facts
-
-    def sync_test(self, rows: Sequence[tuple[Any, ...]], figures: dict[str, Any]) -> None:
-        """Enter what a sync_test came to: its rows, and its figures, which stand in the summary too."""
-        self._more["sync_test"] = figures
-        self._rows("/sync_test", rows)
-        self._pipeline.put_action(partial(self._scribe.session.values, "/sync_test", figures))
-
-    def _rows(self, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
-        self._pipeline.put_action(partial(self._scribe.session.rows, table, rows))
+    def _do(self, action: Callable[[Scribe], None]) -> None:
+        self._pipeline.put_action(partial(action, self._scribe))
 
     # State ------------------------------------------------------------------------------------------------------------
 
@@ -366,6 +347,7 @@ class Recorder(Rows):
         if self._summary is not None:
             return self._summary
         with self._lock:
+            self._is_closing = True
             for trial in self._ledger.trials.values():
                 if not trial.is_handed_over:
                     self._ledger.cut(trial)
@@ -383,7 +365,7 @@ class Recorder(Rows):
             completed=completed,
             error=error or self._error,
             raw_frames=self._pipeline.raw_frames,
-            more=self._more,
+            more={"assigned": self._scribe.session.assigned, **self.told},
         )
         try:
             write_summary(self.folder, self._summary)

@@ -230,7 +230,16 @@ class _Recovering:
             else:
                 stream.recorded = scribe.session.count(f"{schema.signal_path(stream.spec)}/samples")
         raw = sum(chunk.filter_mask for trial in trials.values() for chunk in trial.chunks)
-        facts = summary(header, books, scribe.trials, outcome, completed=completed, error=error, raw_frames=raw)
+        facts = summary(
+            header,
+            books,
+            scribe.trials,
+            outcome,
+            completed=completed,
+            error=error,
+            raw_frames=raw,
+            more={"assigned": scribe.session.assigned},
+        )
         write_summary(self._draft.path, {**facts, "ended_utc": ended.isoformat(), "recovered": True})
         self._tell(replay.unfit)
         return aside

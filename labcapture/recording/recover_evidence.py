@@ -183,6 +183,8 @@ class _Teller:
             yield from self._guarded(self._rows(f"{group.name if kind == 'frames' else path}/gaps"))
         for path in SESSION_TABLES:
             yield from self._guarded(self._rows(path))
+        if "/calibration/color" in self._h5:
+            yield from self._guarded(self._head())
         for name in self._at("/clock"):
             if f"/clock/{name}/device_time" in self._h5:
                 yield from self._guarded(self._pairs(f"/clock/{name}"))
@@ -211,6 +213,9 @@ class _Teller:
 
     def _extend(self, path: str, arrays: Mapping[str, Any]) -> Line:
         return {"kind": "extend", "path": path, "arrays": {name: pack(array) for name, array in arrays.items()}}
+
+    def _head(self) -> Iterator[Line]:
+        yield self._extend("/calibration", self._columns("/calibration", "color", "depth"))
 
     def _pairs(self, path: str) -> Iterator[Line]:
         yield self._extend(path, self._columns(path, "device_time", "arrival_time"))

@@ -138,6 +138,9 @@ class Replay:
             if path.startswith("/clock/"):
                 self._pairs(path.removeprefix("/clock/"), arrays["device_time"], arrays["arrival_time"])
                 return
+            if path == "/calibration":
+                self._scribe.session.head_pictures(_head(arrays))
+                return
             chunk = _chunk(self._specs[path], arrays)
             self._books.check(chunk)
             if isinstance(chunk, AudioBlock):
@@ -193,6 +196,15 @@ class Replay:
                 if chunk.arrival_time > self._heard[clock] and math.isfinite(chunk.device_time):
                     late.setdefault(clock, []).append((chunk.device_time, chunk.arrival_time))
         self._scribe.pairs({clock: sorted(rows, key=lambda pair: pair[1]) for clock, rows in late.items()})
+
+
+def _head(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Return the small pictures of a head that were journalled."""
+    color, depth = arrays["color"], arrays["depth"]
+    is_fit = color.shape[:3] == depth.shape and color.shape[3:] == (3,)
+    if not is_fit or (str(color.dtype), str(depth.dtype)) != ("uint8", "uint16"):
+        raise ValueError(color.shape)
+    return {"color": color, "depth": depth}
 
 
 def _chunk(spec: StreamSpec, arrays: Mapping[str, NDArray[Any]]) -> AudioBlock | Samples:

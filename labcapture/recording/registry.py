@@ -96,24 +96,6 @@ _OFFSETS = (
     Column("uncertainty", "float64", "s", "the offset is known to +- this"),
     Column("segment", "int64", "", "segment that it holds for"),
 )
-_MARKERS = (
-    Column("time", "float64", "s", "when it happened"),
-    Column("label", "utf8", "", "what happened"),
-    Column("source", "utf8[32]", "", "stage, engine or experimenter"),
-    Column("step", "utf8[64]", "", "step of the protocol; empty if none"),
-)
-_FLIPS = (
-    Column("trial", "utf8[64]", "", "id of the trial; empty if it was not recorded"),
-    Column("step", "utf8[64]", "", "step of the protocol"),
-    Column("flip", "int64", "", "index of the flip in the step"),
-    Column("time", "float64", "s", "when the flip happened"),
-    Column("movie_time", "float64", "s", "position of the film frame on the screen"),
-    Column("late", "bool", "", "True: the flip came later than its refresh"),
-)
-_NOTES = (
-    Column("time", "float64", "s", "when it was written"),
-    Column("text", "utf8", "", "the note"),
-)
 _WALL = (
     Column("time", "float64", "s", "LSL time"),
     Column("unix_time", "float64", "s", "UTC, seconds since 1970"),
@@ -291,7 +273,7 @@ def _registry() -> tuple[Entry, ...]:
         *_arrays(s, "/<samples>", "(n,)", _SAMPLES),
         _table(s, "/<samples>/clock_offsets", _OFFSETS, "measurements of the sender's clock"),
         _table(s, "/<samples>/gaps", _GAPS, "missing samples"),
-        _table(s, "/markers", _MARKERS, "events on the one clock"),
+        _table(s, "/markers", tables.MARKERS, "events on the one clock"),
         _table(s, "/self_report", tables.ANSWER, "what the participant felt"),
         _table(s, "/answers", tables.ANSWER, "all other answers"),
         _table(s, "/steps", tables.STEPS, "everything that moved the protocol along, in order"),
@@ -304,8 +286,8 @@ def _registry() -> tuple[Entry, ...]:
         replace(_table(s, "/preflight", tables.PREFLIGHT, "the look at the rig before the session"), optional=True),
         _table(s, "/sync_test", tables.SYNC_TEST, "flashes and tones of a sync_test, found in pictures and sound"),
         *_attributes(s, "/sync_test", tables.SYNC_FIGURES, optional=True),
-        _table(s, "/stimulus_flips", _FLIPS, "every flip of the participant's screen during a film"),
-        _table(s, "/notes", _NOTES, "what the experimenter wrote"),
+        _table(s, "/stimulus_flips", tables.FLIPS, "every flip of the participant's screen during a film"),
+        _table(s, "/notes", tables.NOTES, "what the experimenter wrote"),
         e(s, "/clock", "group", "", "", "", "how the clocks relate to LSL time"),
         _table(s, "/clock/wall", _WALL, "wall clock of this machine against LSL time"),
         e(s, "/clock/<clock>", "group", "", "", "", "a device clock; absent for streams that carry no device time"),
@@ -347,7 +329,20 @@ def _registry() -> tuple[Entry, ...]:
             _table(s, "/quality/windows", _WINDOWS, "the same per critical window, and the longest step"), optional=True
         ),
         _table(s, "/quality/verdicts", _VERDICTS, "one row per trial"),
-        e(s, "/calibration", "group", "", "", "", "head position and camera settings", True),
+        e(
+            s,
+            "/calibration",
+            "group",
+            "",
+            "",
+            "",
+            "where the head was before the clips, and what the camera held",
+            True,
+        ),
+        _table(s, "/calibration/results", tables.CALIBRATION, "how each calibration ended"),
+        _table(s, "/calibration/limits", tables.CALIBRATION_LIMITS, "what was held against which limits then"),
+        e(s, "/calibration/color", "array", "uint8", "(k, h, w, 3)", "", "small pictures of the head", True),
+        e(s, "/calibration/depth", "array", "uint16", "(k, h, w)", "", "the same in counts of the depth stream", True),
         *_attributes(t, "/", _IDENTITY),
         *_attributes(
             t,

@@ -21,6 +21,24 @@ class Column:
 _STEP = Column("step", "utf8[64]", "", "step of the protocol; empty if none")
 _TRIAL = Column("trial", "utf8[64]", "", "trial that was open; empty if none")
 
+MARKERS = (
+    Column("time", "float64", "s", "when it happened"),
+    Column("label", "utf8", "", "what happened"),
+    Column("source", "utf8[32]", "", "stage, engine or experimenter"),
+    Column("step", "utf8[64]", "", "step of the protocol; empty if none"),
+)
+FLIPS = (
+    Column("trial", "utf8[64]", "", "id of the trial; empty if it was not recorded"),
+    Column("step", "utf8[64]", "", "step of the protocol"),
+    Column("flip", "int64", "", "index of the flip in the step"),
+    Column("time", "float64", "s", "when the flip happened"),
+    Column("movie_time", "float64", "s", "position of the film frame on the screen"),
+    Column("late", "bool", "", "True: the flip came later than its refresh"),
+)
+NOTES = (
+    Column("time", "float64", "s", "when it was written"),
+    Column("text", "utf8", "", "the note"),
+)
 ANSWER = (
     Column("time", "float64", "s", "when the answer was given"),
     Column("step", "utf8[64]", "", "step of the protocol"),
@@ -85,7 +103,7 @@ ASSIGNMENTS = (
     Column("time", "float64", "s", "when it got its value"),
     Column("variable", "utf8[32]", "", "variable of the protocol"),
     Column("value", "utf8", "", "its value"),
-    Column("how", "utf8[16]", "", "balanced, random or entered"),
+    Column("how", "utf8[16]", "", "balanced, random or entered; set: known when the session was prepared"),
     Column("by", "utf8[16]", "", "engine, experimenter, assistant or autopilot"),
     Column("within", "utf8", "", "variables and values within which it was balanced, as JSON"),
 )
@@ -130,6 +148,39 @@ PREFLIGHT = (
     Column("limit", "utf8", "", "what it was held against"),
     Column("override", "utf8", "", "why the session began although this row failed; empty for all others"),
 )
+CALIBRATION = (
+    Column("time", "float64", "s", "when it ended"),
+    Column("step", "utf8[64]", "", "step of the protocol"),
+    Column("take", "int64", "", "which showing of the step"),
+    Column("skipped", "bool", "", "True: it was ended before the head was in its place"),
+    Column("reason", "utf8", "", "why; empty where the head was in its place"),
+    Column("seen", "utf8[16]", "", "face, turned away, covered, out of frame or unknown"),
+    Column("nearest_mm", "float64", "mm", "nearest point of the face, median over a second; NaN: not measured"),
+    Column("median_mm", "float64", "mm", "median distance of the face"),
+    Column("min_z_mm", "float64", "mm", "least distance that the depth profile measures"),
+    Column("max_z_mm", "float64", "mm", "greatest one; NaN: no end"),
+    Column("fill_rate", "float64", "", "share of the face that has a depth"),
+    Column("face_share", "float64", "", "share of the colour picture that the face fills"),
+    Column("roll_deg", "float64", "deg", "tilted to the right in the picture"),
+    Column("yaw_deg", "float64", "deg", "turned to the left in the picture"),
+    Column("pitch_deg", "float64", "deg", "chin raised"),
+    Column("brightness", "float64", "", "mean grey level of the face, of 255"),
+    Column("clipped", "float64", "", "share of the face that is pure white or black"),
+    Column("face_found", "float64", "", "share of the pictures in which a face was found"),
+    Column("pictures", "int64", "", "how many were measured"),
+    Column("held_s", "float64", "s", "for how long all limits had held"),
+    Column("locked", "utf8", "", "camera options that were then held, as JSON"),
+    Column("picture", "int64", "", "row of color and depth that shows the head; -1: none"),
+)
+CALIBRATION_LIMITS = (
+    Column("step", "utf8[64]", "", "step of the protocol"),
+    Column("take", "int64", "", "which showing of the step"),
+    Column("name", "utf8[32]", "", "what was held against limits"),
+    Column("reading", "float64", "", "as measured; NaN: not measured"),
+    Column("least", "float64", "", "NaN: none"),
+    Column("most", "float64", "", "NaN: none"),
+    Column("ok", "bool", "", "True: it kept them"),
+)
 SESSION_TABLES = (
     "/markers",
     "/self_report",
@@ -144,5 +195,7 @@ SESSION_TABLES = (
     "/stimulus_flips",
     "/notes",
     "/clock/wall",
+    "/calibration/results",
+    "/calibration/limits",
 )
 """Tables with which a session begins, empty."""

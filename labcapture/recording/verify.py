@@ -19,6 +19,7 @@ import h5py
 
 from labcapture.core.errors import RecordingError, printable
 from labcapture.recording import schema
+from labcapture.recording.conduct_laws import conduct_contradictions
 from labcapture.recording.conformity import nonconformities, plainly
 from labcapture.recording.consistency import picture_contradictions, sample_contradictions, sound_contradictions
 from labcapture.recording.folder import checksummed, read_whole, session_folder
@@ -237,7 +238,7 @@ class _Check:
 
 
 def _contradictions(h5: h5py.File, kind: schema.File, name: str) -> Iterator[str]:
-    """Yield what the streams of a file say against themselves."""
+    """Yield what a file says against itself."""
     if kind == "trial":
         for stream in h5:
             yield from picture_contradictions(h5[stream], name)
@@ -247,6 +248,7 @@ def _contradictions(h5: h5py.File, kind: schema.File, name: str) -> Iterator[str
             yield from sound_contradictions(h5[stream], name)
         elif kind_of_stream == "samples":
             yield from sample_contradictions(h5[stream if stream == "eda" else f"lsl/{stream}"], name)
+    yield from conduct_contradictions(h5, name)
 
 
 def _count_signals(h5: h5py.File, kind: schema.File, counts: dict[str, int]) -> Iterator[str]:

@@ -34,11 +34,12 @@ from labcapture.recording.schema import (
     trial_path,
 )
 from labcapture.recording.store import Store, set_values
-from labcapture.recording.tables import SESSION_TABLES, STEPS
+from labcapture.recording.tables import ASSIGNMENTS, SESSION_TABLES, STEPS
 from labcapture.recording.trial_file import gap_row
 
 Array = NDArray[np.float64]
 _STEP_COLUMNS = tuple(column.name for column in STEPS)
+_ASSIGNMENT_COLUMNS = tuple(column.name for column in ASSIGNMENTS)
 
 
 class SessionFile(Store):
@@ -58,6 +59,8 @@ class SessionFile(Store):
         self._offsets: list[ClockOffset] = []
         self.superseded: set[str] = set()
         """Trials that were taken again."""
+        self.assigned: dict[str, str] = {}
+        """Values that variables got."""
         try:
             self._build(header, start_time)
         except BaseException:
@@ -70,7 +73,7 @@ class SessionFile(Store):
         self.group("/protocol")
         self.text("/protocol/text", header.protocol_text)
         self.text("/protocol/rig", header.rig_text)
-        for path in ("/streams", "/trials", "/clock", "/quality"):
+        for path in ("/streams", "/trials", "/clock", "/quality", "/calibration"):
             self.group(path)
         for path in SESSION_TABLES:
             self.table(path)
@@ -145,14 +148,26 @@ class SessionFile(Store):
         """Append pairs (n,) of a device clock."""
         self.extend(f"/clock/{clock}", {"device_time": device_time, "arrival_time": arrival_time})
 
+    def head_pictures(self, pictures: Mapping[str, NDArray[Any]]) -> int:
+        """Append small pictures of a head, ``color`` (1, h, w, 3) and ``depth`` (1, h, w); return their row."""
+        for name, array in pictures.items():
+            if f"/calibration/{name}" not in self.file:
+                self.column(f"/calibration/{name}", tail=array.shape[1:])
+        row = self.count("/calibration/color")
+        self.extend("/calibration", pictures)
+        return row
+
     # Trials -----------------------------------------------------------------------------------------------------------
 
     def rows(self, path: str, rows: Sequence[tuple[Any, ...]], *, derived: bool = False) -> None:
-        """Add rows to a table; of `/steps`, note which trials were taken again."""
+        """Add rows to a table; note which trials were taken again, and which values variables got."""
         super().rows(path, rows, derived=derived)
         if path == "/steps":
             told = [dict(zip(_STEP_COLUMNS, row, strict=True)) for row in rows]
             self.superseded |= {str(row["trial"]) for row in told if row["event"] == "supersede"}
+        elif path == "/assignments":
+            told = [dict(zip(_ASSIGNMENT_COLUMNS, row, strict=True)) for row in rows]
+            self.assigned |= {str(row["variable"]): str(row["value"]) for row in told}
 
     def begin_trial(self, trial: str, start: float, values: Mapping[str, Any], streams: Iterable[str]) -> None:
         """Enter a trial, with links to its pictures of ``streams``."""

@@ -99,6 +99,9 @@ def test_a_recovered_session_says_so_and_reads_like_any_other(crashed: Path) -> 
         assert not session.attributes["completed"]
         assert "broke off" in session.attributes["error"]
         assert session.part == "B"
+        assert [row["balance"] for row in session.ledger] == [15, 10]
+        assert [row["reason"] for row in session.calibrations] == ["a cast"]
+        assert (session.h5["calibration/depth"][0] == 500).all()
         trial = session.trials[last]
         picture = trial.streams["color"]
         assert np.isfinite(picture.time).all()
@@ -108,6 +111,7 @@ def test_a_recovered_session_says_so_and_reads_like_any_other(crashed: Path) -> 
         assert not h5.attrs["whole"]
         assert any(b"broke off" in row["note"] for row in h5["color/gaps"][()])
     summary = json.loads((crashed / "summary.json").read_text(encoding="utf-8"))
+    assert summary["assigned"] == {"group": "paid"}
     (entry,) = [trial for trial in summary["trials"] if trial["trial"] == last]
     assert not entry["annotatable"]
     assert "broke off" in entry["reasons"][0]
