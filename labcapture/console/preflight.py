@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QItemSelectionModel, Qt, Signal
-from PySide6.QtGui import QAction, QColor, QKeySequence
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPersistentModelIndex, Qt, Signal
+from PySide6.QtGui import QAction, QBrush, QColor, QKeySequence, QPalette
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
     QHeaderView,
     QProgressBar,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -25,8 +27,20 @@ from labcapture.engine.check_messages import CheckView, Preflight, Rehearse
 from labcapture.engine.messages import EngineState, Prepare, Snapshot
 from labcapture.engine.preflight_rows import Row
 
+Index = QModelIndex | QPersistentModelIndex
 _NARROW = 3  # mark, group and name take what they need; the words share the rest
 _PER_MILLE = 1000
+
+
+class _Coloured(QStyledItemDelegate):
+    """Keeps the colour of a row that is chosen."""
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: Index) -> None:  # noqa: N802 - Qt's name
+        """Write a chosen cell in the colour that it has."""
+        super().initStyleOption(option, index)
+        colour = index.data(Qt.ItemDataRole.ForegroundRole)
+        if isinstance(colour, QBrush):
+            option.palette.setBrush(QPalette.ColorRole.HighlightedText, colour)
 
 
 class PreflightView(QWidget):
@@ -273,6 +287,7 @@ class PreflightView(QWidget):
     def _lay_out(self) -> None:
         self.rows.setAccessibleName("Rows of the preflight")
         self.rows.setObjectName("rows")
+        self.rows.setItemDelegate(_Coloured(self.rows))
         self.rows.setHorizontalHeaderLabels(list(COLUMNS))
         self.rows.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.rows.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)

@@ -203,10 +203,12 @@ def style_sheet(theme: Theme, scale: float) -> str:
         selection-color: {theme.on_accent}; }}
     QListView, QTableView, QTreeView {{ background: transparent; border: none; outline: none; }}
     QTableView {{ font-size: {px(13)}; }}
-    QTableView#rows {{ font-size: {px(14)}; selection-background-color: {theme.line}; selection-color: {theme.text}; }}
+    QTableView#rows {{ font-size: {px(14)}; selection-background-color: {theme.raised}; selection-color: {theme.text}; }}
+    QTableView#rows::item {{ padding: 0 {px(5)}; }}
     QHeaderView {{ background: transparent; }}
     QHeaderView::section {{ background: transparent; color: {theme.muted}; border: none; font-size: {px(12)};
         font-weight: 600; padding: {px(1)} {px(4)}; }}
+    QTableView#rows QHeaderView::section {{ padding: {px(1)} {px(8)}; }}
     QScrollBar:vertical {{ background: transparent; width: {px(8)}; margin: 0; }}
     QScrollBar::handle:vertical {{ background: {theme.line}; border-radius: {px(4)}; min-height: {px(24)}; }}
     QScrollBar::add-line, QScrollBar::sub-line {{ height: 0; }}
