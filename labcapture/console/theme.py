@@ -203,7 +203,8 @@ def style_sheet(theme: Theme, scale: float) -> str:
         selection-color: {theme.on_accent}; }}
     QListView, QTableView, QTreeView {{ background: transparent; border: none; outline: none; }}
     QTableView {{ font-size: {px(13)}; }}
-    QTableView#rows {{ font-size: {px(14)}; selection-background-color: {theme.raised}; selection-color: {theme.text}; }}
+    QTableView#rows {{ font-size: {px(14)}; selection-background-color: {theme.raised};
+        selection-color: {theme.text}; }}
     QTableView#rows::item {{ padding: 0 {px(5)}; }}
     QHeaderView {{ background: transparent; }}
     QHeaderView::section {{ background: transparent; color: {theme.muted}; border: none; font-size: {px(12)};
