@@ -28,7 +28,7 @@ from labcapture.engine.messages import EngineState, Prepare, Snapshot
 from labcapture.engine.preflight_rows import Row
 
 Index = QModelIndex | QPersistentModelIndex
-_NARROW = 3  # mark, group and name take what they need; the words share the rest
+_NARROW = {0, 1, 2, 4}  # mark, group, name and limit take what they need; reading and remedy share the rest
 _PER_MILLE = 1000
 
 
@@ -301,7 +301,7 @@ class PreflightView(QWidget):
         header.setHighlightSections(False)
         header.setMinimumSectionSize(24)
         for column in range(len(COLUMNS)):
-            fits = column < _NARROW
+            fits = column in _NARROW
             header.setSectionResizeMode(
                 column, QHeaderView.ResizeMode.ResizeToContents if fits else QHeaderView.ResizeMode.Stretch
             )

@@ -36,6 +36,8 @@ def headline(snapshot: Snapshot) -> Headline:
 
 
 def _calm(snapshot: Snapshot) -> Headline:
+    if snapshot.state is EngineState.IDLE and snapshot.check is not None and snapshot.check.doing:
+        return Headline("IDLE", "looking at the rig", "quiet")
     if snapshot.state in _STATES:
         return Headline(*_STATES[snapshot.state])
     where = _question_count(snapshot) or _clip_count(snapshot) or _step_count(snapshot)
@@ -197,7 +199,7 @@ def bad_clip(snapshot: Snapshot) -> StepView | None:
 
 
 def is_head_wrong(snapshot: Snapshot) -> bool:
-    """Return whether the head is being set and is not in its place yet."""
+    """Return whether the head is being set, is watched, and is not in its place yet."""
     step = running_step(snapshot)
     is_set = step is not None and step.kind == "calibrate" and step.state == "running"
-    return is_set and not (snapshot.head is not None and snapshot.head.green)
+    return is_set and snapshot.head is not None and not snapshot.head.green
