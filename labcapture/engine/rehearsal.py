@@ -120,7 +120,8 @@ def _judge_streams(facts: dict[str, Any], seconds: float) -> Iterator[Row]:
     for name, count in facts["recorded"].items():
         before, by = facts["lost_before_us"].get(name, 0), facts["lost_by_us"].get(name, 0)
         verdict = "fail" if by or not count else "warn" if before else "ok"
-        reading = f"{count} recorded in {seconds:.0f} s, {before} lost before us, {by} lost by us"
+        lost = f"{before} lost before us, {by} lost by us" if before or by else "none lost"
+        reading = f"{count} in {seconds:.0f} s, {lost}"
         mend = "Close other programs; record to a faster disk." if by else "Use another cable or port."
         yield row(GROUP, name, verdict, reading, "none lost", mend)
 
