@@ -36,6 +36,7 @@ CELLS: dict[str, tuple[Cell, int, int]] = {
     "sound_halts": (signals.sound_halts, 3, 0),
     "sound_dies": (signals.sound_dies, 3, 0),
     "held_up": (signals.held_up, 3, 0),
+    "sound_overflows": (signals.sound_overflows, 3, 0),
     "stage_killed": (processes.stage_killed, 3, 1),
     "stage_killed_abort": (processes.stage_killed_abort, 3, 0),
     "client_killed": (processes.client_killed, 3, 0),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from labcapture.core.errors import DeviceError, EngineError
 from labcapture.devices.base import HoldsExposure
 from labcapture.engine.conduct import Conduct
-from labcapture.engine.head_gate import REMEDIES, HeadGate, HeadResult
+from labcapture.engine.head_gate import REMEDIES, HeadGate, HeadResult, Hold
 from labcapture.engine.head_messages import HeadView
 from labcapture.engine.opening import Opened
 from labcapture.protocol.steps import Calibrate, Leaf
@@ -36,12 +37,38 @@ class HeadCare:
 
     def _make_gate(self) -> HeadGate | None:
         streams = [spec for driver in self._opened.drivers for spec in driver.streams]
-        holds = next((d.device for d in self._opened.drivers if isinstance(d.device, HoldsExposure)), None)
         try:
-            return HeadGate(streams, self._opened.plan.rig.head, hold=holds.hold_exposure if holds else None)
+            return HeadGate(streams, self._opened.plan.rig.head, hold=self._hold)
         except DeviceError as error:
             self._opened.log.info("the head is not watched", cause=str(error))
             return None
+
+    def _hold(self, metadata: Mapping[str, int] | None) -> dict[str, float]:
+        """Hold the camera's exposure as a picture's metadata tell it (None: automatic); a refusal is an alarm."""
+        camera = next((d.device for d in self._opened.drivers if isinstance(d.device, HoldsExposure)), None)
+        try:
+            held = camera.hold_exposure(metadata) if camera is not None else {}
+        except Exception as error:  # noqa: BLE001 - whatever an unplugged camera throws; the session goes on
+            cause = f"the camera's exposure cannot be set: {error}"
+            self._opened.alarms.set("head", "exposure", True, cause, "Redo the calibration once the camera is well.")
+            return {}
+        self._opened.alarms.set("head", "exposure", False)
+        return held
+
+    def _careful(self, camera: HoldsExposure) -> Hold:
+        """Return the camera's hold on its exposure, with an alarm where it would raise an error."""
+
+        def hold(metadata: Mapping[str, int] | None) -> dict[str, float]:
+            try:
+                held = camera.hold_exposure(metadata)
+            except Exception as error:  # noqa: BLE001 - whatever a driver throws; a clip is worth more than its light
+                cause = f"the camera does not take its exposure: {error}"
+                self._opened.alarms.set("head", "exposure", True, cause, "Look at its cable; calibrate again.")
+                return {}
+            self._opened.alarms.set("head", "exposure", False)
+            return held
+
+        return hold
 
     @property
     def view(self) -> HeadView | None:
@@ -113,6 +140,7 @@ class HeadCare:
             for label in self._told:
                 self._opened.alarms.set("head", label, False)
             self._told.clear()
+            gate.forget()  # the next trial tells of its own trouble
 
     def _end(self, gate: HeadGate) -> None:
         enter(self._opened.recorder, gate.result())
