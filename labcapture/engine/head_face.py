@@ -64,17 +64,20 @@ class FaceFinder:
     def _find_frontal(self, small: NDArray[np.uint8], turn_deg: float) -> Box | None:
         """Return the face in the picture turned by ``turn_deg``, as a box of the picture as it is."""
         if turn_deg == 0:
-            pictures = (small, cv2.createCLAHE(2.0, (4, 4)).apply(small))  # the second for dim or one-sided light
-            boxes = (_largest(cascade, it, _LEAST_FACE) for it in pictures for cascade in self._frontal)
-            return next((box for box in boxes if box is not None), None)
+            return self._first(small, cv2.createCLAHE(2.0, (4, 4)).apply(small))  # for dim or one-sided light
         height, width = small.shape
         there = cv2.getRotationMatrix2D((width / 2, height / 2), turn_deg, 1.0)
-        box = _largest(self._frontal[0], cv2.warpAffine(small, there, (width, height)), _LEAST_FACE)
+        box = self._first(cv2.warpAffine(small, there, (width, height)))
         if box is None:
             return None
         back = cv2.invertAffineTransform(there)
         x, y = back @ (box[0] + box[2] / 2, box[1] + box[3] / 2, 1.0)
         return round(max(0.0, x - box[2] / 2)), round(max(0.0, y - box[3] / 2)), box[2], box[3]
+
+    def _first(self, *pictures: NDArray[np.uint8]) -> Box | None:
+        """Return the face that the first of the cascades finds in the first of ``pictures``."""
+        boxes = (_largest(cascade, it, _LEAST_FACE) for it in pictures for cascade in self._frontal)
+        return next((box for box in boxes if box is not None), None)
 
     def _find_eyes(self, grey: NDArray[np.uint8], box: Box) -> tuple[Point, Point] | None:
         """Return the two eyes of the face in ``box``: the best matched pair in its upper part."""

@@ -6,12 +6,15 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import cv2
+import numpy as np
 import psutil
 import pytest
 
 from labcapture.core.errors import EngineError
 from labcapture.engine.client import Client
 from labcapture.engine.messages import Confirm, EngineState, Prepare, SessionResult, Snapshot, Start
+from labcapture.reading.calibrated import calibrated, calibrations, told
 from labcapture.reading.session import open_session
 from labcapture.recording.verify import verify
 from tests.run.sessions import write_inputs
@@ -20,12 +23,17 @@ _LIMIT_S = 120.0
 
 PROTOCOL = """
 name: head
-title: The head, then a clip
+title: The head, recorded while it comes to its place and after
 paradigm: none
 steps:
-  - {id: place, kind: calibrate}
-  - {id: clip, kind: movie, clip: rehearsal_neutral}
+  - id: whole
+    kind: block
+    record: true
+    steps:
+      - {id: place, kind: calibrate}
+      - {id: after, kind: instruction, text: Go on, leave: experimenter}
 """
+MOVES_S = 12.0  # by the camera's clock: the session has begun before
 
 
 @pytest.fixture(scope="module")
@@ -47,15 +55,16 @@ def _wait(client: Client, condition: Callable[[Snapshot], bool]) -> Snapshot:
     raise AssertionError("the engine did not come to the state that the test waits for")
 
 
-def _begin(client: Client, folder: Path, films: Path, distance_mm: int, autopilot: int | None) -> None:
+def _begin(client: Client, folder: Path, near_mm: int, far_mm: int) -> None:
+    """Begin a session with a head that is ``near_mm`` away, and then ``far_mm``."""
     rig, protocol, _ = write_inputs(folder)
-    text = rig.read_text(encoding="utf-8").replace(
-        "pictures: 3", f"pictures: 3\n      distance: [{{at_s: 0, distance_mm: {distance_mm}}}]"
-    )
-    rig.write_text(text, encoding="utf-8")
+    path = [(0.0, near_mm), (MOVES_S, near_mm), (MOVES_S + 0.1, far_mm)]
+    script = ", ".join(f"{{at_s: {at}, distance_mm: {mm}}}" for at, mm in path)
+    told = f"pictures: 3\n      distance_step_mm: {far_mm - near_mm}\n      distance: [{script}]"
+    rig.write_text(rig.read_text(encoding="utf-8").replace("pictures: 3", told), encoding="utf-8")
     protocol.write_text(PROTOCOL, encoding="utf-8")
-    place = {"participant": "P011", "session": "01", "out": str(folder / "out"), "stimuli": str(films)}
-    client.command(Prepare(protocol=str(protocol), rig=str(rig), autopilot=autopilot, **place), timeout=_LIMIT_S)
+    place = {"participant": "P011", "session": "01", "out": str(folder / "out")}
+    client.command(Prepare(protocol=str(protocol), rig=str(rig), **place), timeout=_LIMIT_S)
     client.command(Start())
 
 
@@ -66,39 +75,53 @@ def _end(client: Client) -> SessionResult:
     return result
 
 
-def test_calibration_ends_as_soon_as_the_head_is_in_its_place(client: Client, tmp_path: Path, films: Path) -> None:
-    _begin(client, tmp_path, films, 500, 3)
-    placed = _wait(client, lambda s: s.head is not None and s.head.green)
-    assert placed.head is not None
-    assert placed.head.nearest_mm == pytest.approx(500, abs=5)
+def test_calibration_ends_as_soon_as_the_head_has_moved_back(client: Client, tmp_path: Path) -> None:
+    _begin(client, tmp_path, 400, 500)
+    near = _wait(client, lambda s: s.head is not None and s.head.nearest_mm is not None).head
+    assert near is not None
+    assert near.nearest_mm == pytest.approx(400, abs=3)
+    assert near.sentence.startswith("Move back")
+    _wait(client, lambda s: s.prompt is not None and s.prompt.step == "after")
+    client.command(Confirm())
     with open_session(_end(client).folder) as session:
-        (row,) = session.calibrations
-        assert (row["step"], row["take"], bool(row["skipped"]), row["reason"]) == ("place", 1, False, "")
-        assert row["nearest_mm"] == pytest.approx(500, abs=5)
-        assert row["held_s"] >= 2
-        assert row["picture"] == 0
-        assert session.h5["calibration/color"].shape[0] == session.h5["calibration/depth"].shape[0] == 1
-        assert session.h5["calibration/color"][0].std() > 10
-        limits = session.h5["calibration/limits"][()]
-        assert len(limits) > 5
-        assert limits["ok"].all()
-        confirmed = [row["detail"] for row in session.steps if row["event"] == "confirm"]
-        assert confirmed == ["the head is in its place"]
+        (head,) = calibrations(session)
+        assert (head.step, head.take, head.skipped, head.reason) == ("place", 1, False, "")
+        assert head.values["nearest_mm"] == pytest.approx(500, abs=3)
+        assert head.values["held_s"] >= 2
+        assert head.locked["enable_auto_exposure"] == 0
+        assert {"nearest_mm", "fill_rate", "face_share"} <= set(head.limits["name"])
+        assert head.limits["ok"].all()
+        assert [row["detail"] for row in session.steps if row["event"] == "confirm"] == ["the head is in its place", ""]
         assert not [label for label in session.markers["label"] if label.startswith("head")]
+        assert told(calibrated(session)) == f"Head: place nearest point {head.values['nearest_mm']:.0f} mm, in place"
+        assert head.color is not None
+        assert head.depth_mm is not None
+        trial = session.trials["01_whole"]
+        shrunk = {"interpolation": cv2.INTER_AREA}
+        assert any(np.array_equal(cv2.resize(it, head.color.shape[1::-1], **shrunk), head.color) for it in trial.color)
+        shrunk = {"interpolation": cv2.INTER_NEAREST}
+        assert any(
+            np.array_equal(cv2.resize(it, head.depth_mm.shape[::-1], **shrunk), head.depth_mm) for it in trial.depth
+        )
 
 
-def test_calibration_is_passed_for_a_reason_only_and_the_clip_is_watched(
-    client: Client, tmp_path: Path, films: Path
-) -> None:
-    _begin(client, tmp_path, films, 380, None)
+def test_calibration_is_passed_for_a_reason_only_and_the_trial_is_watched(client: Client, tmp_path: Path) -> None:
+    _begin(client, tmp_path, 380, 500)
     _wait(client, lambda s: s.head is not None and s.head.pictures > 2)
     with pytest.raises(EngineError, match="not in its place"):
         client.command(Confirm())
     client.command(Confirm(reason="a cast"))
     alarmed = _wait(client, lambda s: any(a.source == "head" and a.active for a in s.alarms))
-    assert alarmed.trial == "01_a"
+    assert alarmed.trial == "01_whole"
+    assert [(a.cause, a.remedy) for a in alarmed.alarms if a.source == "head"] == [
+        ("head too close", "Ask the participant to move back.")
+    ]
+    _wait(client, lambda s: not any(a.source == "head" and a.active for a in s.alarms))  # it has moved back
+    client.command(Confirm())
     with open_session(_end(client).folder) as session:
-        (row,) = session.calibrations
-        assert (bool(row["skipped"]), row["reason"]) == (True, "a cast")
-        assert not session.h5["calibration/limits"]["ok"].all()
-        assert "head too close" in set(session.markers["label"])
+        (head,) = calibrations(session)
+        assert (head.skipped, head.reason, dict(head.locked)) == (True, "a cast", {})
+        assert not head.limits["ok"].all()
+        marks = [(row["label"], row["source"]) for row in session.markers if row["label"].startswith("head")]
+        assert marks == [("head too close", "engine"), ("head too close over", "engine")]
+        assert told(calibrated(session)).endswith("skipped: a cast")
