@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image as Picture
 from PySide6.QtWidgets import QApplication
 
 from labcapture.console import theme as themes
@@ -322,6 +323,8 @@ def take(folder: Path, size: tuple[int, int], suffix: str, only: str) -> None:
             window.show()
             window.activateWindow()
             window.show_snapshot(snapshot.model_copy(update={"preview": made.layout}))
+            while not all(view.count for view in window.previews.pictures) and window.previews.isVisible():
+                settle(application, 0.05)
             settle(application, SETTLE_S)
             if press is not None:
                 press(window)
@@ -329,7 +332,8 @@ def take(folder: Path, size: tuple[int, int], suffix: str, only: str) -> None:
                 settle(application, SETTLE_S)
             path = folder / f"console-{name}-{theme.name}{suffix}.png"
             shot = application.primaryScreen().grabWindow(0, window.x(), window.y(), *size)
-            shot.toImage().convertToFormat(shot.toImage().Format.Format_RGB888).save(str(path))
+            shot.save(str(path))
+            Picture.open(path).convert("RGB").quantize(256).save(path, optimize=True)  # a third of the size
             print(path)
             window.leave()
             made.close()

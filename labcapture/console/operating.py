@@ -91,10 +91,10 @@ class Operating:
     def _go_on(self, snapshot: Snapshot, now: float) -> None:
         """Confirm; a head that is not in its place is passed for a reason only."""
         head = snapshot.head
-        if not text.is_head_wrong(snapshot):
+        if head is None or not text.is_head_wrong(snapshot):
             self._send(Confirm(time=now))
             return
-        self._ask(questions.passing(self._window, head.sentence if head is not None else "")).answered.connect(
+        self._ask(questions.passing(self._window, head.sentence)).answered.connect(
             lambda words: self._send(Confirm(reason=words or "no reason given", time=now))
         )
 

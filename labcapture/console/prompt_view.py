@@ -104,7 +104,7 @@ class PromptView(QWidget):
         self._prompt = prompt
         self.heading.say(words.heading(prompt))
         self.words.say(words.explanation(prompt))
-        self.expected.setText(f"expected: {prompt.expected}" if prompt.expected else "")
+        self.expected.setText(f"expected: {prompt.expected}   ·" if prompt.expected else "")
         self.expected.setVisible(bool(prompt.expected))
         self.awaited.say(words.awaited(prompt))
         self.pace.show_pace(prompt.since_s, prompt.isi_s)

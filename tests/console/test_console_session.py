@@ -75,7 +75,7 @@ def test_a_session_from_form_to_result(console: tuple[Console, list[Snapshot]], 
     shows("RUNNING")
     qtbot.waitUntil(lambda: window.pages.currentWidget() is window.outcome, timeout=_LIMIT_MS)
 
-    assert heard[-1].state is EngineState.IDLE
+    qtbot.waitUntil(lambda: heard[-1].state is EngineState.IDLE, timeout=_LIMIT_MS)
     assert window.outcome.heading.text() == "unlabelled"
     assert window.outcome.error.text() == ""
     assert window.previews.pictures == []
