@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from labcapture.reading.session import Session
 from labcapture.reading.streams import Table, read_table
+from labcapture.recording.guard import reading
 
 _GROUP = "calibration"
 
@@ -49,17 +50,27 @@ class Calibration:
 
 
 def calibrations(session: Session) -> list[Calibration]:
-    """Return every calibration of the head in ``session``, in order of time."""
-    if f"{_GROUP}/results" not in session.h5:
-        return []
+    """Return every calibration of the head in ``session``, in order of time.
+
+    Raises
+    ------
+    RecordingError
+        They are damaged.
+    """
+    with reading(session.folder):
+        return _calibrations(session) if f"{_GROUP}/results" in session.h5 else []
+
+
+def _calibrations(session: Session) -> list[Calibration]:
     group = session.h5[_GROUP]
     limits = read_table(group["limits"])
     units = (facts["depth_units"] for facts in session.streams.values() if "depth_units" in facts)
     step_mm = np.float32(1000 * float(next(units, 0.001)))
+    kept = min(len(group[name]) if name in group else 0 for name in ("color", "depth"))
     found = []
     for row in read_table(group["results"]):
         picture = int(row["picture"])
-        is_there = picture >= 0
+        is_there = 0 <= picture < kept
         mine = (limits["step"] == row["step"]) & (limits["take"] == row["take"])
         found.append(
             Calibration(

@@ -84,8 +84,8 @@ def test_a_film_that_is_missing_turns_its_row(tmp_path: Path) -> None:
 
 
 def test_a_device_that_is_missing_turns_its_row(tmp_path: Path) -> None:
-    report = checked(tmp_path, f"{VOICE}}}}}, {{kind: lsl, name: heart, stream_type: NoSuchStream, timeout_s: 0.5}}")
-    assert [(row.group, row.name) for row in report.failed if row.name not in OURS] == [("heart", "present")]
+    report = checked(tmp_path, f"{VOICE}}}}}, {{kind: microphone, name: second, device: no such input}}")
+    assert [(row.group, row.name) for row in report.failed if row.name not in OURS] == [("second", "present")]
 
 
 # Judging, without devices ---------------------------------------------------------------------------------------------

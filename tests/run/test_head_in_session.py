@@ -33,7 +33,7 @@ steps:
       - {id: place, kind: calibrate}
       - {id: after, kind: instruction, text: Go on, leave: experimenter}
 """
-MOVES_S = 12.0  # by the camera's clock: the session has begun before
+MOVES_S = 10.0  # by the camera's clock: the session has begun before
 
 
 @pytest.fixture(scope="module")
