@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -162,6 +163,7 @@ def main() -> None:
         with os.fdopen(read) as answer, tempfile.TemporaryDirectory() as place:
             os.environ["DISPLAY"] = f":{answer.readline().strip()}"
             os.environ["LABCAPTURE_RUNTIME_DIR"] = place
+            lab = Path(tempfile.gettempdir()) / "lab"  # the pictures show this path
             flat = Path(place) / "rig_with_flat_eda.yaml"
             flat.write_text((ROOT / RIG).read_text("utf-8").replace("simulated: {}", FLAT), "utf-8")
             application = QApplication(sys.argv[:1])
@@ -171,8 +173,9 @@ def main() -> None:
             console.window.resize(*SIZE)
             console.open()
             try:
-                walk(Tour(console, folder), Path(place) / "sessions", flat)
+                walk(Tour(console, folder), lab / "sessions", flat)
             finally:
+                shutil.rmtree(lab, ignore_errors=True)
                 console.close()
                 client.command(Shutdown())
                 client.wait_ended(30)

@@ -31,7 +31,7 @@ def test_rehearsal_is_whole_and_speaks_both_languages() -> None:
     assert not protocol.speaks("de")
     lengths = {clip: manifest.clip(clip).duration_s for clip in protocol.clips}
     assert all(4 <= seconds <= 6 for seconds in lengths.values())
-    assert sum(expected_seconds(step, lengths) for step in protocol.steps) < 60
+    assert sum(expected_seconds(planned.step, lengths) for planned in protocol.instances) < 60
 
 
 @pytest.mark.parametrize(

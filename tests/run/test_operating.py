@@ -184,8 +184,8 @@ def _first_session_tells_what_was_done(folder: Path) -> None:
         assert session.attributes["experimenter"] == "E1"
         for flag in session.review_flags:
             assert flag["trial"] == "02_a"
-            times = trials["02_a"].color.time
-            assert flag["first_time"] == times[flag["first_frame"]]
+            taken = trials["02_a"].color.time
+            assert flag["first_time"] == taken[flag["first_frame"]]
 
 
 def test_settings_that_the_protocol_does_not_know_are_refused(client: Client, prepare: Prepare) -> None:
