@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from labcapture.core.chunks import AudioBlock, Cause, Gap
 
 SILENT_S = 2.0
-SETTLE_S = 0.5  # after trouble a backlog comes in a burst; the count can be checked when it is through
+SETTLE_S = 0.5  # after trouble a backlog comes in a burst; the count can be checked when it is through:
+BURST = 1.5  # as long as more than this comes of what is taken meanwhile, it is not
+BACKLOG_S = 60.0  # of sound; no sound system keeps more
 BEFORE_S = 10.0
 FINDABLE_S = 0.005  # by capture times; less cannot be told from their jitter
 FINDABLE_BLOCKS = 2  # by arrival times: these wander by a whole block against the sound system's own period
@@ -94,8 +96,8 @@ class SampleCounter:
 
     Blocks come late, never early: the smallest ``time - samples counted / rate`` of the blocks after the trouble, less
     the smallest before it, is the time that is missing. Capture times are used where there are any, else arrival times.
-    The blocks after the trouble are held back until that is known, half a second, so that every block goes out with
-    its final number.
+    The blocks after the trouble are held back until that is known, half a second after a backlog has come, so that
+    every block goes out with its final number.
 
     Parameters
     ----------
@@ -130,14 +132,14 @@ class SampleCounter:
             note = "the block queue was full; counted"
             out.append(self._gap(Cause.HOST_OVERFLOW, block.refused, block.arrival_time, note))
         if trouble:
-            if self._held and block.arrival_time - self._held[0].arrival_time > SETTLE_S:
+            if self._held and self._is_settled(block):
                 out += self._release()
             if not self._held:
                 self._cause = Cause.HOST_OVERFLOW if block.overflow else Cause.DISCONNECT
             self._held.append(block)
         elif self._held:
             self._held.append(block)
-            if block.arrival_time - self._held[0].arrival_time >= SETTLE_S:
+            if self._is_settled(block):
                 out += self._release()
         else:
             out.append(self._number(block))
@@ -145,6 +147,18 @@ class SampleCounter:
             self._last_arrival = block.arrival_time
         self._told = False
         return out
+
+    def _is_settled(self, newest: Block) -> bool:
+        """Return whether the backlog after the trouble is through when ``newest`` comes."""
+        if newest.arrival_time - self._held[0].arrival_time < SETTLE_S:
+            return False
+        lately = 0
+        for block in reversed(self._held):
+            if block.arrival_time <= newest.arrival_time - SETTLE_S:
+                break
+            lately += len(block.samples)
+        is_full = len(self._held) * self._block_frames > BACKLOG_S * self._rate
+        return is_full or lately <= BURST * SETTLE_S * self._rate
 
     def tick(self, now: float) -> Sequence[AudioBlock | Gap]:
         """Look at the clock when no block came; return an open gap (count 0) once it has been silent for `SILENT_S`."""

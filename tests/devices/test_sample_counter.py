@@ -90,6 +90,25 @@ def test_a_backlog_after_silence_is_no_loss() -> None:
     assert [(gap.cause, gap.count) for gap in gaps] == [(Cause.DISCONNECT, 0)]
 
 
+@pytest.mark.parametrize("handed_over_s", [0.1, 1.2, 4.0])
+def test_a_backlog_that_takes_long_to_hand_over_is_counted_when_it_is_through(handed_over_s: float) -> None:
+    """The sound server kept 20 of 30 s, and a busy machine fetches them slowly."""
+    card, counter = Card(), SampleCounter("voice", RATE, 100.0)
+    out: list[AudioBlock | Gap] = []
+    for _ in range(100):
+        out += counter.add(card.block(adc=False, late=0.001))
+    silent_until = card.now + card.taken / RATE + 30.0
+    for i in range(1400):
+        block = card.block(adc=False, late=0.001, lost=10 * RATE if i == 0 else 0)
+        handed_over = silent_until + handed_over_s * min(i, 1000) / 1000
+        out += counter.add(Block(block.samples, math.nan, max(handed_over, block.arrival_time)))
+    out += counter.finish(card.now + (card.taken + card.lost) / RATE)
+    contiguous(out)
+    (gap,) = (chunk for chunk in out if isinstance(chunk, Gap))
+    assert gap.count == pytest.approx(10 * RATE, abs=2 * FRAMES)
+    assert sum(len(c.samples) for c in out if isinstance(c, AudioBlock)) == card.taken
+
+
 def test_silence_that_lost_samples_is_counted() -> None:
     card, counter = Card(), SampleCounter("voice", RATE, 100.0)
     out: list[AudioBlock | Gap] = []
