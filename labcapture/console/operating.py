@@ -95,7 +95,7 @@ class Operating:
             self._send(Confirm(time=now))
             return
         self._ask(questions.passing(self._window, head.sentence)).answered.connect(
-            lambda words: self._send(Confirm(reason=words or "no reason given", time=now))
+            lambda words: self._send(Confirm(reason=words, time=now))  # the engine refuses an empty one
         )
 
     def _redo_clip(self, snapshot: Snapshot, now: float) -> None:

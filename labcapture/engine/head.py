@@ -75,6 +75,8 @@ class HeadWatch:
         self._names = color.name, depth.name
         self.optics = HeadOptics.of(streams)
         self._targets, self._period, self._on_view = targets, 1 / rate_hz, on_view
+        self.share = 1.0
+        """Of one core that measuring may take; what takes longer is done less often."""
         self._lock = threading.Lock()
         self._latest: dict[str, Frame] = {}
         self._judge = self._new_judge()
@@ -130,11 +132,12 @@ class HeadWatch:
             while not self._ending.is_set():
                 self._news.wait()
                 self._news.clear()
-                began = time.monotonic()
+                began, spent = time.monotonic(), time.thread_time()
                 with self._lock:
                     frames, judge = [self._latest.get(name) for name in self._names], self._judge
                 self._measure(meter, judge, *frames)
-                self._ending.wait(max(0.0, began + self._period - time.monotonic()))
+                period = max(self._period, (time.thread_time() - spent) / self.share)
+                self._ending.wait(max(0.0, began + period - time.monotonic()))
         except Exception as error:  # noqa: BLE001 - the session goes on without it; its owner tells the error
             self.error = error
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from labcapture.core.errors import DeviceError, EngineError
 from labcapture.devices.base import HoldsExposure
 from labcapture.engine.conduct import Conduct
-from labcapture.engine.head_gate import REMEDIES, HeadGate, HeadResult, Hold
+from labcapture.engine.head_gate import REMEDIES, HeadGate, HeadResult
 from labcapture.engine.head_messages import HeadView
 from labcapture.engine.opening import Opened
 from labcapture.protocol.steps import Calibrate, Leaf
@@ -54,21 +54,6 @@ class HeadCare:
             return {}
         self._opened.alarms.set("head", "exposure", False)
         return held
-
-    def _careful(self, camera: HoldsExposure) -> Hold:
-        """Return the camera's hold on its exposure, with an alarm where it would raise an error."""
-
-        def hold(metadata: Mapping[str, int] | None) -> dict[str, float]:
-            try:
-                held = camera.hold_exposure(metadata)
-            except Exception as error:  # noqa: BLE001 - whatever a driver throws; a clip is worth more than its light
-                cause = f"the camera does not take its exposure: {error}"
-                self._opened.alarms.set("head", "exposure", True, cause, "Look at its cable; calibrate again.")
-                return {}
-            self._opened.alarms.set("head", "exposure", False)
-            return held
-
-        return hold
 
     @property
     def view(self) -> HeadView | None:

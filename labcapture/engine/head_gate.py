@@ -26,6 +26,7 @@ REMEDIES = {
 }
 """What may be wrong while recording, with what to do about it."""
 _TROUBLES = {"turned away": "head turned away", "out of frame": "head out of frame", "covered": "face covered"}
+_CALIBRATING, _RECORDING = 0.5, 0.1  # of one core: while clips are recorded the encoders come first
 LASTS_S = 1.0
 """Trouble is told when it lasts so long: a blink of the detector is none."""
 
@@ -135,6 +136,7 @@ class HeadGate:
 
     def __init__(self, streams: Sequence[StreamSpec], targets: HeadTargets, *, hold: Hold | None = None) -> None:
         self._watch = HeadWatch(streams, targets)
+        self._watch.share = _RECORDING
         self._hold = hold
         self._marks = HeadMarks()
         self._measured = 0.0
@@ -154,6 +156,7 @@ class HeadGate:
     def start(self, step: str, take: int) -> None:
         """Begin a calibration: forget what was seen, let the camera find its exposure."""
         self._step, self._take, self._reason, self._good = step, take, None, None
+        self._watch.share = _CALIBRATING
         if self._hold is not None:
             self._hold(None)
         self._watch.restart()
@@ -184,6 +187,7 @@ class HeadGate:
         white balance are held as they were. Otherwise they stay automatic.
         """
         self.view()
+        self._watch.share = _RECORDING
         good = self._good if self._reason is None else None
         view, pair = good or self._watch.seen()
         locked: dict[str, float] = {}
