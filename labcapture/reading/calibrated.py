@@ -99,7 +99,7 @@ def calibrated(session: Session) -> list[dict[str, Any]]:
             "nearest_mm": _known(it.values["nearest_mm"]),
             "min_z_mm": _known(it.values["min_z_mm"]),
             "fill_rate": _known(it.values["fill_rate"]),
-            "missed": [str(limit["name"]) for limit in it.limits if not limit["ok"]],
+            "missed": [str(limit["what"]) for limit in it.limits if not limit["ok"]],
         }
         for it in calibrations(session)
     ]

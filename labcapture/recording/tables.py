@@ -142,7 +142,7 @@ SYNC_FIGURES = (
 PREFLIGHT = (
     Column("time", "float64", "s", "when the look was over"),
     Column("group", "utf8[32]", "", "device, stage, films, disk, machine or rehearsal"),
-    Column("name", "utf8[64]", "", "what was looked at"),
+    Column("what", "utf8[64]", "", "what was looked at"),
     Column("verdict", "utf8[8]", "", "ok, warn or fail"),
     Column("reading", "utf8", "", "what was found"),
     Column("limit", "utf8", "", "what it was held against"),
@@ -175,7 +175,7 @@ CALIBRATION = (
 CALIBRATION_LIMITS = (
     Column("step", "utf8[64]", "", "step of the protocol"),
     Column("take", "int64", "", "which showing of the step"),
-    Column("name", "utf8[32]", "", "what was held against limits"),
+    Column("what", "utf8[32]", "", "what was held against limits"),
     Column("reading", "float64", "", "as measured; NaN: not measured"),
     Column("least", "float64", "", "NaN: none"),
     Column("most", "float64", "", "NaN: none"),

@@ -100,7 +100,7 @@ def test_a_failing_row_needs_a_reason_and_the_session_keeps_it(client: Client, t
     with h5py.File(folder / "session.h5", "r") as session:
         rows = session["preflight"][:]
     assert len(rows) == len(again.rows)
-    reasons = {row["name"].decode(): row["override"].decode() for row in rows if row["override"]}
+    reasons = {row["what"].decode(): row["override"].decode() for row in rows if row["override"]}
     assert reasons["flat"] == "skin is dry"
     assert all(row["verdict"] == b"fail" for row in rows if row["override"])
 

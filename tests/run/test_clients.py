@@ -191,7 +191,15 @@ def test_ctrl_c_ends_a_run_in_order(prepare: Prepare) -> None:
         *(*LABCAPTURE, "run", prepare.protocol, "--rig", prepare.rig, "--participant", "P9", "--session", "1"),
         *("--out", prepare.out, "--stimuli", str(prepare.stimuli), "--headless", "--autopilot", "1", "--json"),
     ]
-    running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    running = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Tests that a shell runs in its background ignore Ctrl-C, and so would what they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no other thread forks here
+    )
     out = Path(prepare.out)
     deadline = time.monotonic() + _LIMIT_S
     while not list(out.glob("*/trials/01_a.h5")):

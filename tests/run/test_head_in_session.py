@@ -89,7 +89,7 @@ def test_calibration_ends_as_soon_as_the_head_has_moved_back(client: Client, tmp
         assert head.values["nearest_mm"] == pytest.approx(500, abs=3)
         assert head.values["held_s"] >= 2
         assert head.locked["enable_auto_exposure"] == 0
-        assert {"nearest_mm", "fill_rate", "face_share"} <= set(head.limits["name"])
+        assert {"nearest_mm", "fill_rate", "face_share"} <= set(head.limits["what"])
         assert head.limits["ok"].all()
         assert [row["detail"] for row in session.steps if row["event"] == "confirm"] == ["the head is in its place", ""]
         assert not [label for label in session.markers["label"] if label.startswith("head")]
