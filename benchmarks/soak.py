@@ -53,6 +53,7 @@ stage: {display: virtual, size: [1280, 720]}
 FILM_S = 60.0
 MARK_PERIOD_S = 0.2
 RECORDER = "recorder-"
+_SETTLED_S = 150.0  # then every ring of recent values is full: what grows after it, grows for ever
 SOURCES = ("simulated-d415", "generated voice")
 
 
@@ -211,7 +212,7 @@ def figures(snapshot: Snapshot, seen: Seen) -> dict[str, Any]:
     by_thread = {name: round(used / seen.seconds, 4) for name, used in sorted(seen.threads.items())}
     recorder = sum(used for name, used in by_thread.items() if name.startswith(RECORDER))
     memory = np.array(seen.memory)
-    late = memory[memory[:, 0] > min(60.0, seen.seconds / 2)]
+    late = memory[memory[:, 0] > min(_SETTLED_S, seen.seconds / 2)]
     growth = np.polyfit(late[:, 0] / 60, late[:, 1] / 1e6, 1)[0] if len(late) > 2 else None
     size = sum(path.stat().st_size for path in Path(result.folder, "trials").glob("*.h5"))
     pairs = min(result.recorded["color"], result.recorded["depth"])
@@ -229,6 +230,9 @@ def figures(snapshot: Snapshot, seen: Seen) -> dict[str, Any]:
         "core_encode_hash_write": round(recorder, 3),
         "memory_bytes": {"first": seen.memory[0][1], "most": int(memory[:, 1].max()), "last": seen.memory[-1][1]},
         "memory_growth_mb_per_minute": None if growth is None else round(float(growth), 2),
+        "memory_mb_each_half_minute": [
+            round(float(np.interp(at, memory[:, 0], memory[:, 1])) / 1e6, 1) for at in np.arange(0, memory[-1, 0], 30)
+        ],
         "markers": len(delays),
         "marker_to_disk_s": {f"p{p}": round(float(np.percentile(delays, p)), 3) for p in (50, 99, 100)},
         "alarms": sorted(seen.alarms),
