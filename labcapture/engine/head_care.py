@@ -11,7 +11,7 @@ from labcapture.engine.conduct import Conduct
 from labcapture.engine.head_gate import REMEDIES, HeadGate, HeadResult
 from labcapture.engine.head_messages import HeadView
 from labcapture.engine.opening import Opened
-from labcapture.protocol.steps import Calibrate, Leaf
+from labcapture.protocol.steps import Calibrate, Leaf, SyncTest
 from labcapture.recording.recorder import Recorder
 
 IN_PLACE = "the head is in its place"
@@ -93,8 +93,9 @@ class HeadCare:
         if showing is not None and self._step is None:
             self._step, self._is_over = showing, False
             gate.start(*showing)
-        self._look(gate, wanted=showing is not None or trial is not None)
-        self._tell(gate, told=trial is not None and showing is None)
+        filmed = trial is not None and not isinstance(step, SyncTest)  # its flashes may be all that the camera sees
+        self._look(gate, wanted=showing is not None or filmed)
+        self._tell(gate, told=filmed and showing is None)
         if showing is None or self._is_over or not gate.view().green:
             return False
         self._is_over = True
