@@ -354,15 +354,22 @@ class _Piece:
 def _epochs(device: Array, arrival: Array) -> NDArray[np.int64]:
     """Return the index of the first pair of each epoch.
 
-    A clock that leaps back, or further ahead than the time that passed, was set anew. One that seems to fall behind may
+    A clock that leaps back was set anew. So was one that leaps further ahead than the time that passed, unless it was
+    read late and only catches up, because what had waited too long was thrown away. One that seems to fall behind may
     only be read late: a starved computer delivers seconds of backlog, and the offset falls back when that is done. That
     is another epoch only if the offset never falls back, and long enough to tell.
     """
     steps, passed = np.diff(device), np.diff(arrival)
-    leaps = (steps < -EPOCH_STEP_S) | (steps > np.maximum(passed, 0.0) + EPOCH_STEP_S)
-    bounds = [0, *(np.flatnonzero(leaps) + 1).tolist(), len(device)]
-    behind = (np.flatnonzero(passed - steps > EPOCH_STEP_S) + 1).tolist()
     offset = arrival - device
+    back, ahead = steps < -EPOCH_STEP_S, steps > np.maximum(passed, 0.0) + EPOCH_STEP_S
+    bounds, seen, least = [0], 0, math.inf  # the least offset since the last bound, up to ``seen``
+    for leap in (np.flatnonzero(back | ahead) + 1).tolist():
+        least, seen = min(least, float(offset[seen:leap].min())), leap
+        if back[leap - 1] or offset[leap] < least - EPOCH_STEP_S:
+            bounds.append(leap)
+            least = math.inf
+    bounds.append(len(device))
+    behind = (np.flatnonzero(passed - steps > EPOCH_STEP_S) + 1).tolist()
     starts: list[int] = []
     for begin, end in pairwise(bounds):  # each part is looked through once, however often it seems to fall behind
         starts.append(begin)

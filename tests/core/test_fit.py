@@ -168,6 +168,29 @@ def test_a_backlog_delivered_late_is_no_new_epoch(backlog_s: float) -> None:
     assert np.abs(time - true).max() < 1e-3
 
 
+def test_a_backlog_of_which_most_was_thrown_away_is_no_new_epoch() -> None:
+    """A held computer reads the oldest second of what it missed, half a minute late, and then the newest again."""
+    true, device, arrival = session(11, 90)
+    missed = (true > 1020) & (true < 1050)
+    old = missed & (true < 1021)
+    arrival[old] = 1050 + 1e-3 * np.arange(old.sum())
+    kept = ~missed | old
+    true, device, arrival = true[kept], device[kept], np.maximum.accumulate(arrival[kept])
+    fit = fit_device_clock(device, arrival)
+    time, _ = fit.to_lsl(device)
+    assert len(fit.segment_arrival) == 1
+    assert np.abs(time - true).max() < 2e-3
+
+
+def test_a_clock_that_was_set_ahead_is_a_new_epoch() -> None:
+    true, device, arrival = session(12, 60)
+    ahead = device + 20.0 * (true > true[0] + 30)
+    fit = fit_device_clock(ahead, arrival)
+    time, _ = fit.to_lsl(ahead, arrival)
+    assert len(fit.segment_arrival) == 2
+    assert np.abs(time - true).max() < 2e-3
+
+
 def test_a_few_impossible_stamps_do_not_pull() -> None:
     true, device, arrival = session(9, 60)
     broken = device.copy()
