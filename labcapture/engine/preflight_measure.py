@@ -73,9 +73,17 @@ class StreamMeasure:
 
     def begin(self) -> None:
         """Forget what came so far: the first moments of a device are not typical."""
-        tracker, spec, device, uncertainty = self._tracker, self.spec, self.device, self.uncertainty_s
-        self.__init__(spec, device)  # type: ignore[misc] # a fresh measure of the same stream
-        self._tracker, self.uncertainty_s = tracker, uncertainty
+        self.received = 0
+        for kept in (
+            self.times,
+            self.device_times,
+            self.metadata,
+            self.pictures,
+            self.blocks,
+            self.adc_times,
+            self.gaps,
+        ):
+            kept.clear()
 
     @property
     def values(self) -> NDArray[Any]:

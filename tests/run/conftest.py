@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
+from labcapture.engine.client import Client
 from tests.run.sessions import Run, labcapture, run_session
+
+
+@pytest.fixture
+def client() -> Iterator[Client]:
+    """A client of an engine of its own, which has ended when the test has."""
+    client = Client.spawn()
+    yield client
+    if psutil.pid_exists(client.details.pid):
+        psutil.Process(client.details.pid).terminate()
+    assert client.wait_ended(60)
+    client.close()
 
 
 @pytest.fixture(scope="session")

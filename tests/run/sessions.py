@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from labcapture.devices.simulated.truth import Truth
+from labcapture.engine.client import Client
+from labcapture.engine.messages import Snapshot
 
 LABCAPTURE = [sys.executable, "-m", "labcapture.cli"]
 ROOT = Path(__file__).parents[2]
@@ -90,3 +94,13 @@ def run_session(folder: Path, films: Path, faults: str = "{}") -> Run:
     result = json.loads(done.stdout)
     rows = [Truth(**json.loads(line)) for line in truth.read_text(encoding="utf-8").splitlines()]
     return Run(Path(result["folder"]), result, rows)
+
+
+def wait_for(client: Client, condition: Callable[[Snapshot], bool], limit_s: float = 120.0) -> Snapshot:
+    """Return the first snapshot that meets ``condition``."""
+    deadline = time.monotonic() + limit_s
+    while time.monotonic() < deadline:
+        snapshot = client.snapshots(timeout=2)
+        if snapshot is not None and condition(snapshot):
+            return snapshot
+    raise AssertionError("the engine did not come to the state that the test waits for")

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import h5py
@@ -19,7 +18,7 @@ from labcapture.engine import connection as connections
 from labcapture.engine.client import Client
 from labcapture.engine.messages import Abort, EngineState, Note, Pause, Prepare, Resume, Shutdown, Snapshot, Start
 from labcapture.stage.display import Display
-from tests.run.sessions import LABCAPTURE, ROOT, write_inputs
+from tests.run.sessions import LABCAPTURE, ROOT, wait_for, write_inputs
 
 _LIMIT_S = 120.0
 
@@ -49,25 +48,6 @@ def prepare(tmp_path: Path, films: Path) -> Prepare:
         stimuli=str(films),
         autopilot=5,
     )
-
-
-@pytest.fixture
-def client() -> Iterator[Client]:
-    client = Client.spawn()
-    yield client
-    if psutil.pid_exists(client.details.pid):
-        psutil.Process(client.details.pid).terminate()
-    assert client.wait_ended(60)
-    client.close()
-
-
-def _wait(client: Client, condition: Callable[[Snapshot], bool]) -> Snapshot:
-    deadline = time.monotonic() + _LIMIT_S
-    while time.monotonic() < deadline:
-        snapshot = client.snapshots(timeout=2)
-        if snapshot is not None and condition(snapshot):
-            return snapshot
-    raise AssertionError("the engine did not come to the state that the test waits for")
 
 
 def _ended(snapshot: Snapshot) -> bool:
@@ -104,7 +84,7 @@ def test_an_engine_that_cannot_import_qt_runs_a_session(prepare: Prepare, tmp_pa
         client = Client.attach(path)
         client.command(prepare, timeout=_LIMIT_S)
         client.command(Start())
-        result = _wait(client, _ended).result
+        result = wait_for(client, _ended).result
         assert result is not None
         assert (result.completed, result.error) == (True, "")
         assert result.part == ("B" if sum(result.lost_by_us.values()) else "A")
@@ -145,13 +125,13 @@ def test_a_window_killed_in_mid_clip_costs_nothing_and_a_new_one_attaches(
         windows.append(_open_window(client, display.name))
         client.command(prepare, timeout=_LIMIT_S)
         client.command(Start())
-        _wait(client, lambda snapshot: snapshot.trial == "01_a" and snapshot.step_elapsed_s > 1.0)
+        wait_for(client, lambda snapshot: snapshot.trial == "01_a" and snapshot.step_elapsed_s > 1.0)
         windows[0].kill()
         windows[0].wait()
-        before = _wait(client, lambda snapshot: snapshot.state is EngineState.RUNNING)
+        before = wait_for(client, lambda snapshot: snapshot.state is EngineState.RUNNING)
         assert before.trial == "01_a"
         windows.append(_open_window(client, display.name))
-        result = _wait(client, _ended).result
+        result = wait_for(client, _ended).result
         assert result is not None
         assert (result.completed, result.error) == (True, "")
         _every_frame_accounted_for(Path(result.folder), ["01_a", "02_b"])
@@ -168,13 +148,13 @@ def test_pause_note_mark_and_abort_are_in_the_session(prepare: Prepare, client: 
     client.command(prepare, timeout=_LIMIT_S)
     client.command(Note(text="participant has a cold"))
     client.command(Start())
-    _wait(client, lambda snapshot: snapshot.trial == "01_a" and snapshot.step_elapsed_s > 1.0)
+    wait_for(client, lambda snapshot: snapshot.trial == "01_a" and snapshot.step_elapsed_s > 1.0)
     client.command(Pause())
-    paused = _wait(client, lambda snapshot: snapshot.state is EngineState.PAUSED)
+    paused = wait_for(client, lambda snapshot: snapshot.state is EngineState.PAUSED)
     client.command(Resume())
-    _wait(client, lambda snapshot: snapshot.state is EngineState.RUNNING and snapshot.elapsed_s > paused.elapsed_s)
+    wait_for(client, lambda snapshot: snapshot.state is EngineState.RUNNING and snapshot.elapsed_s > paused.elapsed_s)
     client.command(Abort(reason="felt unwell"))
-    result = _wait(client, _ended).result
+    result = wait_for(client, _ended).result
     assert result is not None
     assert result.completed is False
     with h5py.File(Path(result.folder) / "session.h5", "r") as session:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -13,11 +12,11 @@ import pytest
 
 from labcapture.core.errors import EngineError
 from labcapture.engine.client import Client
-from labcapture.engine.messages import Confirm, EngineState, Prepare, SessionResult, Snapshot, Start
+from labcapture.engine.messages import Confirm, EngineState, Prepare, SessionResult, Start
 from labcapture.reading.calibrated import calibrated, calibrations, told
 from labcapture.reading.session import open_session
 from labcapture.recording.verify import verify
-from tests.run.sessions import write_inputs
+from tests.run.sessions import wait_for, write_inputs
 
 _LIMIT_S = 120.0
 
@@ -46,15 +45,6 @@ def client() -> Iterator[Client]:
     client.close()
 
 
-def _wait(client: Client, condition: Callable[[Snapshot], bool]) -> Snapshot:
-    deadline = time.monotonic() + _LIMIT_S
-    while time.monotonic() < deadline:
-        snapshot = client.snapshots(timeout=2)
-        if snapshot is not None and condition(snapshot):
-            return snapshot
-    raise AssertionError("the engine did not come to the state that the test waits for")
-
-
 def _begin(client: Client, folder: Path, near_mm: int, far_mm: int) -> None:
     """Begin a session with a head that is ``near_mm`` away, and then ``far_mm``."""
     rig, protocol, _ = write_inputs(folder)
@@ -69,7 +59,7 @@ def _begin(client: Client, folder: Path, near_mm: int, far_mm: int) -> None:
 
 
 def _end(client: Client) -> SessionResult:
-    result = _wait(client, lambda s: s.state is EngineState.IDLE and s.result is not None).result
+    result = wait_for(client, lambda s: s.state is EngineState.IDLE and s.result is not None).result
     assert result is not None
     assert verify(Path(result.folder)).problems == []
     return result
@@ -77,11 +67,11 @@ def _end(client: Client) -> SessionResult:
 
 def test_calibration_ends_as_soon_as_the_head_has_moved_back(client: Client, tmp_path: Path) -> None:
     _begin(client, tmp_path, 400, 500)
-    near = _wait(client, lambda s: s.head is not None and s.head.nearest_mm is not None).head
+    near = wait_for(client, lambda s: s.head is not None and s.head.nearest_mm is not None).head
     assert near is not None
     assert near.nearest_mm == pytest.approx(400, abs=3)
     assert near.sentence.startswith("Move back")
-    _wait(client, lambda s: s.prompt is not None and s.prompt.step == "after")
+    wait_for(client, lambda s: s.prompt is not None and s.prompt.step == "after")
     client.command(Confirm())
     with open_session(_end(client).folder) as session:
         (head,) = calibrations(session)
@@ -107,16 +97,16 @@ def test_calibration_ends_as_soon_as_the_head_has_moved_back(client: Client, tmp
 
 def test_calibration_is_passed_for_a_reason_only_and_the_trial_is_watched(client: Client, tmp_path: Path) -> None:
     _begin(client, tmp_path, 380, 500)
-    _wait(client, lambda s: s.head is not None and s.head.pictures > 2)
+    wait_for(client, lambda s: s.head is not None and s.head.pictures > 2)
     with pytest.raises(EngineError, match="not in its place"):
         client.command(Confirm())
     client.command(Confirm(reason="a cast"))
-    alarmed = _wait(client, lambda s: any(a.source == "head" and a.active for a in s.alarms))
+    alarmed = wait_for(client, lambda s: any(a.source == "head" and a.active for a in s.alarms))
     assert alarmed.trial == "01_whole"
     assert [(a.cause, a.remedy) for a in alarmed.alarms if a.source == "head"] == [
         ("head too close", "Ask the participant to move back.")
     ]
-    _wait(client, lambda s: not any(a.source == "head" and a.active for a in s.alarms))  # it has moved back
+    wait_for(client, lambda s: not any(a.source == "head" and a.active for a in s.alarms))  # it has moved back
     client.command(Confirm())
     with open_session(_end(client).folder) as session:
         (head,) = calibrations(session)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import pytest
 
 from labcapture.core.errors import BadInput, EngineError
@@ -69,16 +68,6 @@ def prepare(tmp_path: Path, films: Path) -> Prepare:
         speed=2,
         experimenter="E1",
     )
-
-
-@pytest.fixture
-def client() -> Iterator[Client]:
-    client = Client.spawn()
-    yield client
-    if psutil.pid_exists(client.details.pid):
-        psutil.Process(client.details.pid).terminate()
-    assert client.wait_ended(60)
-    client.close()
 
 
 def _wait(client: Client, condition: Callable[[Snapshot], bool]) -> Snapshot:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -12,10 +10,10 @@ import pytest
 
 from labcapture.core.errors import EngineError
 from labcapture.engine.client import Client
-from labcapture.engine.messages import EngineState, Prepare, Resume, Snapshot, Start
+from labcapture.engine.messages import EngineState, Prepare, Resume, Start
 from labcapture.reading.session import open_session
 from labcapture.recording.verify import verify
-from tests.run.sessions import write_inputs
+from tests.run.sessions import wait_for, write_inputs
 
 _LIMIT_S = 120.0
 
@@ -26,25 +24,6 @@ paradigm: none
 steps:
   - {id: clip, kind: movie, clip: rehearsal_neutral}
 """
-
-
-@pytest.fixture
-def client() -> Iterator[Client]:
-    client = Client.spawn()
-    yield client
-    if psutil.pid_exists(client.details.pid):
-        psutil.Process(client.details.pid).terminate()
-    assert client.wait_ended(60)
-    client.close()
-
-
-def _wait(client: Client, condition: Callable[[Snapshot], bool]) -> Snapshot:
-    deadline = time.monotonic() + _LIMIT_S
-    while time.monotonic() < deadline:
-        snapshot = client.snapshots(timeout=2)
-        if snapshot is not None and condition(snapshot):
-            return snapshot
-    raise AssertionError("the engine did not come to the state that the test waits for")
 
 
 def _kill_stage(client: Client) -> None:
@@ -62,15 +41,15 @@ def test_killed_stage_comes_back_and_its_clip_is_shown_again(client: Client, tmp
     place = {"participant": "P010", "session": "01", "out": str(tmp_path / "out"), "stimuli": str(films)}
     client.command(Prepare(protocol=str(protocol), rig=str(rig), autopilot=5, **place), timeout=_LIMIT_S)
     client.command(Start())
-    _wait(client, lambda s: s.trial == "01_a" and s.step_elapsed_s > 1)
+    wait_for(client, lambda s: s.trial == "01_a" and s.step_elapsed_s > 1)
     _kill_stage(client)
-    broken = _wait(client, lambda s: s.state is EngineState.PAUSED)
+    broken = wait_for(client, lambda s: s.state is EngineState.PAUSED)
     assert [(step.state, step.trial) for step in broken.steps] == [("failed", "01_a")]
     assert [a.kind for a in broken.alarms if a.source == "stage" and a.active] == ["lost"]
     with pytest.raises(EngineError, match=r"is being opened again|refused while the engine is running"):
         client.command(Resume())
-    _wait(client, lambda s: s.trial == "02_a")
-    result = _wait(client, lambda s: s.state is EngineState.IDLE and s.result is not None).result
+    wait_for(client, lambda s: s.trial == "02_a")
+    result = wait_for(client, lambda s: s.state is EngineState.IDLE and s.result is not None).result
     assert result is not None
     assert (result.completed, result.error) == (True, "")
     assert verify(Path(result.folder)).problems == []
