@@ -294,6 +294,6 @@ def test_a_session_begins_over_a_failing_row_with_a_reason(
     with h5py.File(Path(window.outcome.folder.text()) / "session.h5", "r") as session:
         rows = session["preflight"][:]
         assert [text["text"].decode() for text in session["notes"][:]] == ["first of the day"]
-    reasons = {row["name"].decode(): row["override"].decode() for row in rows}
+    reasons = {row["what"].decode(): row["override"].decode() for row in rows}
     assert reasons["flat"] == "electrodes come later"
     assert reasons["present"] == ""
