@@ -29,5 +29,5 @@ LOCK_PYTHON ?= /usr/bin/python3.11
 lock: ## pin what a fresh environment resolves to; with the oldest Python in use, Debian 12's, so that all newer ones can follow
 	rm -rf build/lock && $(LOCK_PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install -q -U pip
-	build/lock/bin/python -m pip install -q -e '.[rig]' --group dev
+	build/lock/bin/python -m pip install -q -e '.[rig,analysis]' --group dev
 	build/lock/bin/python -m pip freeze --exclude-editable > constraints.txt

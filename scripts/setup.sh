@@ -59,6 +59,6 @@ if [ "$(cat .venv/stamp 2>/dev/null)" != "$stamp" ]; then
   echo "setup: installing Python packages into .venv (a minute or two)"
   [ -x .venv/bin/python ] || "$python" -m venv .venv
   .venv/bin/python -m pip install -q --disable-pip-version-check -U pip
-  .venv/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[rig]' --group dev
+  .venv/bin/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[rig,analysis]' --group dev
   echo "$stamp" > .venv/stamp
 fi

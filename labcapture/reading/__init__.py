@@ -21,4 +21,5 @@ __all__ = [
     "Trial",
     "calibrations",
     "open",
+    "open_session",
 ]

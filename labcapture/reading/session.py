@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -95,6 +96,13 @@ class Session:
         for trial in self.__dict__.get("trials", {}).values():  # none if nobody asked for them
             trial.close()
         self.h5.close()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of its checksums: what was made of this session, and of no other, says so by it."""
+        path = self.folder / schema.CHECKSUMS_FILE
+        with reading(path):
+            return hashlib.sha256(path.read_bytes()).hexdigest()
 
     @property
     def participant(self) -> str:

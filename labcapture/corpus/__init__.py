@@ -1,0 +1,1 @@
+"""Many sessions at once: an index of them, tables over them, and the same work on each."""

@@ -1,0 +1,1 @@
+"""The analyst's viewer: a window over one session. It reads through `labcapture.reading` alone."""
