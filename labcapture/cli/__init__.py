@@ -213,6 +213,34 @@ def transcode(
 
 
 @app.command()
+def export(
+    path: Annotated[Path | None, typer.Argument(metavar="SESSION", help="Session folder, or its session.h5.")] = None,
+    out: Annotated[Path | None, typer.Argument(metavar="DIR", help="Folder that receives the result.")] = None,
+    to: Annotated[str, typer.Option(metavar="FORMAT", help="casme3, bids, ...; see --formats.")] = "",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="An option of the format; see --formats.")
+    ] = None,
+    formats: Annotated[bool, typer.Option("--formats", help="List the formats with their options.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Export a session to a format of others. Resumes what was cut off; never overwrites."""
+    from labcapture.cli.export import export_session, list_formats, parse_settings, render_formats
+
+    if formats:
+        facts = list_formats()
+        if as_json:
+            _print_json(facts)
+        else:
+            Console().print(render_formats(facts))
+        return
+    if path is None or out is None or not to:
+        raise typer.BadParameter("labcapture export SESSION --to FORMAT DIR", param_hint="SESSION, --to and DIR")
+    result = export_session(path, to, out, parse_settings(settings or ()), terminal)
+    if as_json:
+        _print_json(result)
+
+
+@app.command()
 def recover(path: SessionPath, as_json: Json = False) -> None:
     """Make a session whole again after a crash; exit 1 if something that was written down could not be saved."""
     from labcapture.cli.recover import recover_session

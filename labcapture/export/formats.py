@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import cast
 
 from labcapture.core.errors import BadInput
@@ -19,17 +21,41 @@ MODULES: Mapping[str, str] = {}
 
 
 def exporter(format: str) -> Export:
-    """Return what exports to ``format``.
+    """Return what exports to ``format``; it refuses options that the format does not have.
 
     Raises
     ------
     BadInput
         There is no such format, or a library that it needs is not installed.
     """
+    module = _module(format)
+
+    def checked(session: Session, out: Path, options: Mapping[str, str], progress: Progress) -> Exported:
+        for name in options:
+            if name not in module.OPTIONS:
+                near = difflib.get_close_matches(name, module.OPTIONS, n=1)
+                mend = f"Is it '{near[0]}'?" if near else f"It has: {', '.join(module.OPTIONS) or 'none'}."
+                raise BadInput(f"{format} has no such option", f"--set {name}", mend)
+        return cast(Export, module.export)(session, out, options, progress)
+
+    return checked
+
+
+def options(format: str) -> Mapping[str, str]:
+    """Return the options of ``format``: name -> help. Raises as `exporter`."""
+    return cast(Mapping[str, str], _module(format).OPTIONS)
+
+
+def summary(format: str) -> str:
+    """Return the first line of what ``format`` says of itself. Raises as `exporter`."""
+    return (_module(format).__doc__ or "").partition("\n")[0].rstrip(".")
+
+
+def _module(format: str) -> ModuleType:
     if format not in MODULES:
         raise BadInput("is no format of export", f"--to {format}", f"There are: {', '.join(MODULES)}.")
     try:
-        return cast(Export, import_module(MODULES[format]).export)
+        return import_module(MODULES[format])
     except ModuleNotFoundError as error:
         mend = "Run: pip install 'labcapture[analysis]'"
         raise BadInput(f"needs {error.name}, which is not installed", f"--to {format}", mend) from error
