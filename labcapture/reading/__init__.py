@@ -7,17 +7,25 @@
 """
 
 from labcapture.reading.calibrated import Calibration, calibrations
-from labcapture.reading.session import Session, Trial, open_session
-from labcapture.reading.streams import AudioStream, FrameStream, SampleStream
+from labcapture.reading.moment import Moment, Pair, Picture
+from labcapture.reading.session import Session, open_session
+from labcapture.reading.streams import AudioStream, ComputedPictures, FrameStream, Pictures, SampleStream, Signal
+from labcapture.reading.trial import Trial
 
 open = open_session
 
 __all__ = [
     "AudioStream",
     "Calibration",
+    "ComputedPictures",
     "FrameStream",
+    "Moment",
+    "Pair",
+    "Picture",
+    "Pictures",
     "SampleStream",
     "Session",
+    "Signal",
     "Trial",
     "calibrations",
     "open",

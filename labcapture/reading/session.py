@@ -5,26 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import h5py
+import pandas as pd
 
 from labcapture.core.errors import RecordingError
-from labcapture.reading.streams import (
-    AudioStream,
-    FrameStream,
-    SampleStream,
-    Table,
-    read_attributes,
-    read_table,
-)
+from labcapture.reading.events import events
+from labcapture.reading.streams import AudioStream, SampleStream, Table, read_attributes, read_table
+from labcapture.reading.trial import Trial
 from labcapture.recording import schema
 from labcapture.recording.conformity import plainly
 from labcapture.recording.guard import check_file, check_inside, reading
+
+__all__ = ["Session", "Trial", "open_session"]
 
 
 def open_session(path: str | os.PathLike[str]) -> Session:
@@ -135,6 +133,11 @@ class Session:
         return bool(self.attributes["simulated"])
 
     @property
+    def start_time(self) -> float:
+        """LSL time (s) at which the session began: ``started_utc`` of its attributes."""
+        return float(self.attributes["start_time"])
+
+    @property
     def rule(self) -> dict[str, Any]:
         """The quality rule as it was applied."""
         rule: dict[str, Any] = json.loads(self.h5["quality"].attrs["rule"])
@@ -184,6 +187,11 @@ class Session:
         if self.streams[stream]["kind"] == "frames":
             return read_table(self.h5[f"streams/{stream}/gaps"])
         return (self.audio[stream] if stream in self.audio else self.samples[stream]).gaps
+
+    @cached_property
+    def events(self) -> pd.DataFrame:
+        """Everything that happened, a row per event in order of time: see `labcapture.reading.events.events`."""
+        return events(self)
 
     @cached_property
     def markers(self) -> Table:
@@ -255,102 +263,3 @@ class Session:
         """(annotatable, reasons why not) of each trial, by its id."""
         rows = read_table(self.h5["quality/verdicts"])
         return {row["trial"]: (bool(row["annotatable"]), row["reasons"].splitlines()) for row in rows}
-
-
-class Trial:
-    """One recorded trial. Its streams are attributes by name: ``trial.color[0]``, ``trial.depth.time``."""
-
-    def __init__(self, session: Session, name: str) -> None:
-        self._session = session
-        self._group = session.h5["trials"][name]
-        self.id = name
-        self.attributes: Mapping[str, Any] = read_attributes(self._group)
-        """step, clip, emotion, take, ... of the trial."""
-
-    def __repr__(self) -> str:
-        return f"<Trial {self.id}: {', '.join(self)}, {self.stop - self.start:.1f} s>"
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._group)
-
-    def __getitem__(self, stream: str) -> FrameStream:
-        """Return a camera stream.
-
-        Raises
-        ------
-        KeyError
-            The trial has no such stream.
-        RecordingError
-            Its file is missing or unreadable.
-        """
-        if stream not in self.streams:
-            raise KeyError(f"trial {self.id} has {', '.join(self)}, not {stream}")
-        return self.streams[stream]
-
-    def __getattr__(self, stream: str) -> FrameStream:
-        if stream.startswith("_") or stream not in self._group:
-            raise AttributeError(f"trial has no stream or attribute {stream!r}")
-        return self[stream]
-
-    @property
-    def start(self) -> float:
-        """LSL time (s) from which on frames belong to the trial, by arrival."""
-        return float(self.attributes["start"])
-
-    @property
-    def stop(self) -> float:
-        """LSL time (s) up to which they do."""
-        return float(self.attributes["stop"])
-
-    @property
-    def superseded(self) -> bool:
-        """Whether the clip was shown again, and the later trial counts."""
-        return bool(self.attributes.get("superseded", False))
-
-    @property
-    def annotatable(self) -> bool:
-        """Whether the trial kept every limit of the rule."""
-        return self._session.verdicts[self.id][0]
-
-    @property
-    def reasons(self) -> list[str]:
-        """Why it is not annotatable, a sentence for each limit."""
-        return self._session.verdicts[self.id][1]
-
-    @cached_property
-    def file(self) -> h5py.File:
-        """The trial's own file.
-
-        Raises
-        ------
-        RecordingError
-            It is missing, was not closed, or is damaged.
-        """
-        path = self._session.folder / schema.trial_path(self.id)
-        schema.check_trial(self.id)
-        with reading(path):
-            there = path.is_file()
-        if not there:
-            raise RecordingError("the trial's file is missing", str(path), "Put it back beside session.h5.")
-        check_inside(self._session.folder, path)
-        try:
-            h5 = h5py.File(path, "r")
-        except OSError as error:
-            mend = f"Run: labcapture recover {self._session.folder}"
-            raise RecordingError(f"cannot be opened: {plainly(error)}", str(path), mend) from error
-        try:
-            check_file(h5, str(path))
-        except BaseException:
-            h5.close()
-            raise
-        return h5
-
-    @cached_property
-    def streams(self) -> Mapping[str, FrameStream]:
-        """Its camera streams by name."""
-        return {name: FrameStream(name, self.file[name]) for name in self}
-
-    def close(self) -> None:
-        """Close its file if it was opened."""
-        if "file" in self.__dict__:
-            self.file.close()
