@@ -16,7 +16,9 @@ from labcapture.reading.session import Session
 Export = Callable[[Session, Path, Mapping[str, str], Progress], Exported]
 """(session, folder that receives the result, options by name, progress) -> what was made."""
 
-MODULES: Mapping[str, str] = {}
+MODULES: Mapping[str, str] = {
+    "video": "labcapture.export.video",
+}
 """Module of each format, by name; it has a function ``export`` of the type `Export`, and `OPTIONS`: name -> help."""
 
 
