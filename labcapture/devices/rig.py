@@ -57,6 +57,9 @@ class StageSettings(Model):
     rate_hz: float = Field(
         default=60.0, gt=0, le=500, description="Refresh rate to pace to where there is no vertical blank"
     )
+    mirror_hz: float = Field(
+        default=5.0, ge=0, le=5, description="How often the console sees what is on the screen, at most; 0: never"
+    )
     patch: Patch | None = Field(
         default=None, description="Square for a photodiode: white while a film's first picture is on, black otherwise"
     )

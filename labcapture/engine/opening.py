@@ -112,7 +112,7 @@ def open_session(command: Prepare, looked: Sequence[Looked] = ()) -> Opened:
         streams = [spec for driver in drivers for spec in driver.streams]
         check_room(plan, streams)
         simulated = plan.rig.is_simulated or any(spec.simulated for spec in streams)  # or a recording of such a rig
-        previewer = Previewer(streams)
+        previewer = Previewer(streams, hello.mirror)
         undo.callback(previewer.close)
         intake = Intake(streams, previewer)
         heard = next((spec for spec in streams if spec.kind == "audio"), None)

@@ -21,6 +21,8 @@ from labcapture.engine.messages import PictureSlot, PreviewLayout, TraceSlot
 
 _HEAD = 32  # count uint64, frame number int64, time float64, spare
 _TRACE_SECONDS = 30.0
+STAGE = "stage"
+"""Name under which the participant's screen is among the pictures."""
 _owned: set[str] = set()  # memories that this very process made
 VOICE_BUCKET = 480  # samples per (min, max) pair: 10 ms at 48 kHz, finer than a pixel of any window
 
@@ -39,8 +41,11 @@ def _size(slot: PictureSlot) -> int:
     return int(np.prod(slot.shape)) * np.dtype(slot.dtype).itemsize
 
 
-def plan(streams: Sequence[StreamSpec], name: str = "") -> PreviewLayout:
-    """Lay out the memory for ``streams``: pictures at half size, 30 s of each signal (voice: min and max per 10 ms)."""
+def plan(streams: Sequence[StreamSpec], stage: tuple[int, int] | None = None) -> PreviewLayout:
+    """Lay out the memory for ``streams``: pictures at half size, 30 s of each signal (voice: min and max per 10 ms).
+
+    ``stage`` is the width and height of the pictures of the participant's screen, if there are such.
+    """
     offset = 0
     pictures: list[PictureSlot] = []
     traces: list[TraceSlot] = []
@@ -63,7 +68,11 @@ def plan(streams: Sequence[StreamSpec], name: str = "") -> PreviewLayout:
             )
             offset += _HEAD + capacity * 8 * (1 + len(channels))
         offset = -(-offset // 64) * 64
-    return PreviewLayout(memory=name, size=max(offset, 64), pictures=tuple(pictures), traces=tuple(traces))
+    if stage is not None and STAGE not in {spec.name for spec in streams}:
+        slot = PictureSlot(name=STAGE, offset=offset, shape=(stage[1], stage[0], 3), dtype="uint8")
+        pictures.append(slot)
+        offset += _HEAD + 2 * _size(slot)
+    return PreviewLayout(memory="", size=max(offset, 64), pictures=tuple(pictures), traces=tuple(traces))
 
 
 class _Memory:
@@ -91,10 +100,10 @@ class _Memory:
 
 
 class PreviewBoard:
-    """The engine's side: creates the memory and writes into it. One thread at a time."""
+    """The engine's side: creates the memory and writes into it. One thread at a time for each picture and signal."""
 
-    def __init__(self, streams: Sequence[StreamSpec]) -> None:
-        draft = plan(streams)
+    def __init__(self, streams: Sequence[StreamSpec], stage: tuple[int, int] | None = None) -> None:
+        draft = plan(streams, stage)
         memory = SharedMemory(create=True, size=draft.size)
         _owned.add(memory.name)
         self.layout = draft.model_copy(update={"memory": memory.name})
@@ -102,10 +111,18 @@ class PreviewBoard:
 
     def show(self, stream: str, pixels: NDArray[Any], frame_number: int, time: float) -> None:
         """Publish a full-size picture; every second row and column of it is kept."""
-        slot = self._memory.pictures[stream]
+        self._publish(self._memory.pictures[stream], pixels[::2, ::2], frame_number, time)
+
+    def show_stage(self, pixels: NDArray[np.uint8], time: float) -> None:
+        """Publish what the participant's screen showed at LSL ``time`` (s), if that has a place and its very size."""
+        slot = self._memory.pictures.get(STAGE)
+        if slot is not None and slot.shape == pixels.shape:
+            self._publish(slot, pixels, int(self._memory.count(slot.offset)[0]), time)
+
+    def _publish(self, slot: PictureSlot, pixels: NDArray[Any], frame_number: int, time: float) -> None:
         count = self._memory.count(slot.offset)
         following = int(count[0]) + 1
-        self._memory.buffer(slot, following % 2)[...] = pixels[::2, ::2]
+        self._memory.buffer(slot, following % 2)[...] = pixels
         number, when = self._memory.head(slot.offset)
         number[0], when[0] = frame_number, time
         count[0] = following

@@ -16,10 +16,13 @@ _SIGNAL_CHUNKS = 1000  # some ten seconds of every signal; only a stuck thread c
 
 
 class Previewer:
-    """Queue LATEST of each camera stream, and a bounded one of signals, into the shared memory."""
+    """Queue LATEST of each camera stream, and a bounded one of signals, into the shared memory.
 
-    def __init__(self, streams: Sequence[StreamSpec]) -> None:
-        self.board = PreviewBoard(streams)
+    ``stage`` is the size of the pictures of the participant's screen, which another thread puts on the `board`.
+    """
+
+    def __init__(self, streams: Sequence[StreamSpec], stage: tuple[int, int] | None = None) -> None:
+        self.board = PreviewBoard(streams, stage)
         self.skipped = dict.fromkeys((spec.name for spec in streams), 0)
         self._rates = {spec.name: spec.rate_hz for spec in streams}
         self.rate_hz = _RATES_HZ[0]

@@ -16,6 +16,7 @@ from labcapture.engine.conduct import Conduct
 from labcapture.engine.driving import as_device_error
 from labcapture.engine.head_care import IN_PLACE, HeadCare
 from labcapture.engine.messages import EngineState, SessionResult
+from labcapture.engine.mirroring import Mirroring
 from labcapture.engine.opening import Opened
 from labcapture.engine.prompting import prompt
 from labcapture.engine.screen_care import ScreenCare
@@ -59,6 +60,7 @@ class Session:
         self._started: float | None = None
         self._paused: float | None = None  # LSL s
         self._screen = ScreenCare(opened)
+        self._mirroring = Mirroring(opened.stage, opened.previewer, opened.plan.rig.stage.mirror_hz)
         self._redo_due = False  # the autopilot repeats the step as soon as the screen is back
         self._stage_heard = time.monotonic()
         self._watch = Watch(self._alarms, opened.intake.monitors, self._recorder, opened.previewer, self._plan.out)
@@ -193,6 +195,7 @@ class Session:
         for message in self._opened.stage.receive() if self._screen.is_open else ():
             self._stage_heard = time.monotonic()
             self._hear(message)
+        self._mirroring.tick(self._screen.is_open)
         if self._screen.poll():
             self._screen_tried()
         if not self.over and self._abort_due is not None and time.monotonic() > self._abort_due:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,12 +10,14 @@ from typing import Protocol
 
 import numpy as np
 import pyglet  # type: ignore[import-untyped]  # ships no types
+from numpy.typing import NDArray
 from psychopy import visual
 
 from labcapture.core.clock import lsl_time
 from labcapture.core.errors import StageError
 from labcapture.devices.rig import StageSettings
 from labcapture.protocol.texts import in_language
+from labcapture.stage.mirror import GLException, Mirror, MirrorError
 from labcapture.stage.pictures import PatchSquare, Pictures
 from labcapture.stage.words import fold, height_that_fits
 
@@ -42,6 +45,14 @@ class Flip:
 
     time: float
     late: bool
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the window showed at the flip of LSL ``time`` (s): ``pixels`` (height, width, 3) RGB, made small."""
+
+    pixels: NDArray[np.uint8]
+    time: float
 
 
 class Listener(Protocol):
@@ -85,6 +96,9 @@ class Canvas:
         self._time = 0.0  # of the last flip
         self._beat = 0.0  # when the next one is due, where there is no vertical blank
         self._continuous = False
+        self._was_late = self._is_wanted = False
+        self._viewed = 0.0  # LSL time of the flip that showed what is in the mirror
+        self._view: View | None = None
         screens = len(pyglet.canvas.get_display().get_screens())
         if settings.screen >= screens:
             what = f"screen {settings.screen} is not there; this machine has {screens}, counted from 0"
@@ -111,6 +125,7 @@ class Canvas:
         self.paced = measured > _FASTEST_HZ
         self.rate_hz = settings.rate_hz if self.paced else measured
         self.period = 1 / self.rate_hz
+        self._mirror = self._make_mirror() if settings.mirror_hz else None
 
     @property
     def width(self) -> float:
@@ -122,16 +137,41 @@ class Canvas:
         """LSL time (s) at which the flip that is being drawn for will come."""
         return max(self._beat if self.paced else self._time + self.period, lsl_time())
 
-    def flip(self) -> Flip:
-        """Show what was drawn, at the next vertical blank or, where there is none, at the next beat of the pacing."""
-        if self.paced:
-            time.sleep(max(0.0, self._beat - lsl_time()))
+    @property
+    def mirror_size(self) -> tuple[int, int] | None:
+        """Width and height of the pictures that `look` asks for, None where there are none."""
+        return None if self._mirror is None else self._mirror.size
+
+    def look(self) -> None:
+        """Have a small picture taken of what is shown at one of the next flips; see `seen`."""
+        self._is_wanted = True
+
+    def seen(self) -> View | None:
+        """Return the picture that was asked for, once."""
+        view, self._view = self._view, None
+        return view
+
+    def flip(self, *, critical: bool = False) -> Flip:
+        """Show what was drawn, at the next vertical blank or, where there is none, at the next beat of the pacing.
+
+        No picture is taken of it if it is ``critical``, such as an onset.
+        """
         if self._patch is not None:
             self._patch.draw(self.lit)
+        taken = False
+        if not (critical or self.lit or self._was_late):
+            try:
+                taken = self._use_mirror()
+            except GLException:  # then without; the participant's screen goes on
+                self._mirror = None
+        if self.paced:
+            time.sleep(max(0.0, self._beat - lsl_time()))
         before = self._time
         self._window.callOnFlip(self._stamp)
         self._window.flip()
-        late = self._continuous and self._time - before > LATE * self.period
+        if taken:
+            self._viewed = self._time
+        late = self._was_late = self._continuous and self._time - before > LATE * self.period
         self.late_flips += late
         self._continuous = True
         self._beat += self.period
@@ -269,7 +309,30 @@ class Canvas:
 
     def close(self) -> None:
         """Close the window."""
+        if self._mirror is not None:
+            self._mirror.close()
         self._window.close()
+
+    def _make_mirror(self) -> Mirror | None:
+        """Return a mirror, None where this machine's OpenGL has none."""
+        width, height = self._window.frameBufferSize  # of a fine screen larger than the window
+        with contextlib.suppress(MirrorError):
+            return Mirror((int(width), int(height)), self.period)
+        return None
+
+    def _use_mirror(self) -> bool:
+        """Take a picture or fetch one, if that is wanted and there is time for it; return whether one was taken."""
+        mirror = self._mirror
+        if mirror is None or not (self._is_wanted or mirror.is_coming):
+            return False
+        if self._continuous and not mirror.has_time(self._beat if self.paced else self._time + self.period):
+            return False
+        if mirror.is_coming:
+            self._view = View(mirror.fetch(), self._viewed)
+            return False
+        self._is_wanted = False
+        mirror.take()
+        return True
 
     def _stamp(self) -> None:
         self._time = lsl_time()

@@ -73,6 +73,7 @@ def _run(connection: Connection, link: Link) -> None:
                 paced=canvas.paced,
                 display=display.name,
                 markers=markers.source_id,
+                mirror=canvas.mirror_size,
             )
         )
         stage = Stage(link, canvas, speaker, markers, connection.autopilot, connection.speed)

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from contextlib import suppress
 
+import numpy as np
 import zmq
+from numpy.typing import NDArray
 
 from labcapture.core.clock import lsl_time
 from labcapture.core.errors import StageError
 from labcapture.stage.connection import Connection
-from labcapture.stage.messages import FromStage, Heartbeat, ToStage, to_stage
+from labcapture.stage.messages import FromStage, Heartbeat, Seen, ToStage, to_stage
 
 HEARTBEAT_S = 0.5
 _GRACE_S = 5.0  # for a window that hangs after the engine has gone
@@ -55,6 +58,12 @@ class Link:
             self._socket.send(message.model_dump_json().encode(), zmq.NOBLOCK)
         except zmq.Again:
             raise StageError("the engine does not fetch messages", "stage") from None
+
+    def show(self, pixels: NDArray[np.uint8], time: float) -> None:
+        """Send what the screen showed at LSL ``time`` (s), (height, width, 3) RGB, if the engine takes it."""
+        seen = Seen(time=time, width=pixels.shape[1], height=pixels.shape[0])
+        with suppress(zmq.Again):
+            self._socket.send_multipart([seen.model_dump_json().encode(), pixels.tobytes()], zmq.NOBLOCK)
 
     def receive(self, wait_s: float = 0.0) -> ToStage | None:
         """Return the next message, None if there is none within ``wait_s``.

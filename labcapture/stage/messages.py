@@ -65,13 +65,19 @@ class Resume(Model):
     type: Literal["resume"] = "resume"
 
 
+class Look(Model):
+    """Send one picture of what is on the screen, as soon as that costs no flip; the stage answers `Seen`."""
+
+    type: Literal["look"] = "look"
+
+
 class Quit(Model):
     """Close the window and end the process."""
 
     type: Literal["quit"] = "quit"
 
 
-ToStage = Annotated[Show | Preload | GoOn | Stop | Pause | Resume | Quit, Field(discriminator="type")]
+ToStage = Annotated[Show | Preload | GoOn | Stop | Pause | Resume | Look | Quit, Field(discriminator="type")]
 
 # Stage -> engine ------------------------------------------------------------------------------------------------------
 
@@ -88,6 +94,9 @@ class Hello(Model):
     paced: bool = Field(description="True where the display has no vertical blank and the stage paces its own flips")
     display: str = Field(default="", description="X display on which the window is, where there is one")
     markers: str = Field(default="", description="source_id of the stage's LSL marker stream")
+    mirror: tuple[int, int] | None = Field(
+        default=None, description="Width and height of the pictures that it sends of itself; None: it sends none"
+    )
 
 
 class Marker(Model):
@@ -134,6 +143,18 @@ class Flag(Model):
     by: Literal["participant", "autopilot"] = "participant"
 
 
+class Seen(Model):
+    """What was on the screen at the flip of LSL ``time`` (s), made small.
+
+    Its pixels follow as the message's second part: height x width x 3 bytes, RGB, the upper row first.
+    """
+
+    type: Literal["seen"] = "seen"
+    time: float
+    width: int = Field(gt=0)
+    height: int = Field(gt=0)
+
+
 class Done(Model):
     """The step is over. ``facts`` are counts for the record (film frames shown, dropped, repeated, late flips, ...)."""
 
@@ -160,7 +181,9 @@ class Failed(Model):
     message: str
 
 
-FromStage = Annotated[Hello | Marker | Flips | Answer | Flag | Done | Heartbeat | Failed, Field(discriminator="type")]
+FromStage = Annotated[
+    Hello | Marker | Flips | Answer | Flag | Seen | Done | Heartbeat | Failed, Field(discriminator="type")
+]
 
 to_stage: TypeAdapter[ToStage] = TypeAdapter(ToStage)
 from_stage: TypeAdapter[FromStage] = TypeAdapter(FromStage)

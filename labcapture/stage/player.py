@@ -15,7 +15,7 @@ from labcapture.protocol.steps import Leaf
 from labcapture.stage.canvas import Canvas
 from labcapture.stage.link import Link
 from labcapture.stage.markers import Markers
-from labcapture.stage.messages import Done, GoOn, Pause, Preload, Quit, Resume, Show, Stop
+from labcapture.stage.messages import Done, GoOn, Look, Pause, Preload, Quit, Resume, Show, Stop, ToStage
 from labcapture.stage.preload import Shelf
 from labcapture.stage.screens.base import Context, Screen
 from labcapture.stage.screens.factory import make_screen
@@ -56,16 +56,12 @@ class Stage:
             while True:
                 self._canvas.rest()
                 self._canvas.flip()
-                self._link.beat(self._canvas.late_flips)
+                self._tell()
                 match self._link.receive(_IDLE_S):
                     case Show() as show:
                         self._perform(show)
-                    case Preload(clip=clip):
-                        self._shelf.preload(Path(clip))
-                    case Quit():
-                        raise _Quit
-                    case _:  # a pause or stop of a step that has just ended
-                        pass
+                    case message:  # a pause or stop of a step that has just ended means nothing
+                        self._serve(message)
 
     def _perform(self, show: Show) -> None:
         step = _step.validate_python(show.step)
@@ -87,7 +83,7 @@ class Stage:
             unwatch()
             self._canvas.show_pointer(False)
             self._canvas.lit = False
-            off = self._canvas.flip()  # the safe screen
+            off = self._canvas.flip(critical=True)  # the safe screen
             screen.taken_off(off)
             self._markers.push("step_offset", off.time, step.id)
             facts = screen.close()
@@ -102,12 +98,8 @@ class Stage:
             match self._link.receive():
                 case Stop():
                     return False
-                case Quit():
-                    raise _Quit
                 case GoOn(step=meant):
                     is_done = is_done or meant == step  # else it was for a step that ended by itself meanwhile
-                case Preload(clip=clip):
-                    self._shelf.preload(Path(clip))
                 case Pause() if held is None:
                     held = lsl_time()
                     screen.hold()
@@ -117,13 +109,13 @@ class Stage:
                     screen.go_on(now - held)
                     held = None
                     self._markers.push("resume", now, step)
-                case _:
-                    pass
+                case message:
+                    self._serve(message)
             if is_done and onset:
                 return True
             screen.draw(self._canvas.expected if held is None else held)
-            flip = self._canvas.flip()
-            self._link.beat(self._canvas.late_flips)
+            flip = self._canvas.flip(critical=not onset)
+            self._tell()
             if not onset:
                 onset = True
                 self._markers.push("step_onset", flip.time, step)
@@ -131,6 +123,23 @@ class Stage:
                 screen.held(flip)
             elif screen.flipped(flip):
                 return True
+
+    def _serve(self, message: ToStage | None) -> None:
+        """Do what the engine may want at any time."""
+        match message:
+            case Preload(clip=clip):
+                self._shelf.preload(Path(clip))
+            case Look():
+                self._canvas.look()
+            case Quit():
+                raise _Quit
+
+    def _tell(self) -> None:
+        """Send a heartbeat if it is due, and what is on the screen if that was wanted."""
+        self._link.beat(self._canvas.late_flips)
+        view = self._canvas.seen()
+        if view is not None:
+            self._link.show(view.pixels, view.time)
 
     def _context(self, step: Leaf, show: Show) -> Context:
         pilot = None

@@ -11,7 +11,9 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import zmq
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from labcapture.core.clock import lsl_time
@@ -19,7 +21,7 @@ from labcapture.core.curve import Guard
 from labcapture.core.errors import StageError
 from labcapture.devices.rig import StageSettings
 from labcapture.stage.connection import Connection
-from labcapture.stage.messages import Failed, FromStage, Hello, Quit, ToStage, from_stage
+from labcapture.stage.messages import Failed, FromStage, Hello, Quit, Seen, ToStage, from_stage
 
 START_S = 60.0  # PsychoPy imports in 2 s on an idle machine; much longer on a busy one
 SILENCE_S = 20.0  # a stage that is well sends a heartbeat twice a second; loading a film may hold it up
@@ -68,6 +70,7 @@ class StageProcess:
         self._heard = 0.0
         self._over = False  # the end was told of, or asked for
         self._given_up = threading.Event()
+        self._seen: tuple[NDArray[np.uint8], float] | None = None
 
     @property
     def socket(self) -> zmq.Socket[bytes]:
@@ -148,6 +151,11 @@ class StageProcess:
         self._over = any(isinstance(message, Failed) for message in messages)
         return messages
 
+    def seen(self) -> tuple[NDArray[np.uint8], float] | None:
+        """Return, once, the newest picture that `receive` took in: pixels (height, width, 3) RGB, LSL time (s)."""
+        seen, self._seen = self._seen, None
+        return seen
+
     def close(self) -> None:
         """End the process; may be called more than once. A virtual display ends with it."""
         self._over = True
@@ -218,11 +226,16 @@ class StageProcess:
     def _drain(self) -> list[FromStage]:
         messages: list[FromStage] = []
         while self._socket is not None and self._socket.poll(0):
+            head, *pixels = self._socket.recv_multipart()
             try:
-                messages.append(from_stage.validate_json(self._socket.recv()))
+                message = from_stage.validate_json(head)
             except ValidationError as error:
                 raise StageError(f"the stage sent what is no message ({error.errors()[0]['msg']})", "stage") from error
             self._heard = lsl_time()
+            if isinstance(message, Seen):
+                self._seen = _picture(message, b"".join(pixels)), message.time
+            else:
+                messages.append(message)
         return messages
 
     def _read_output(self, process: subprocess.Popen[bytes]) -> None:
@@ -257,3 +270,9 @@ class StageProcess:
                 break
         if self._reader is not None:
             self._reader.join(timeout=QUIT_S)
+
+
+def _picture(seen: Seen, pixels: bytes) -> NDArray[np.uint8]:
+    if len(pixels) != seen.height * seen.width * 3:
+        raise StageError("the stage sent a picture that is not whole", "stage")
+    return np.frombuffer(pixels, np.uint8).reshape(seen.height, seen.width, 3)
