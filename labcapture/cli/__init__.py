@@ -277,6 +277,17 @@ def browse(folder: Annotated[Path, typer.Argument(help="Folder with sessions.")]
 
 
 @app.command()
+def view(
+    path: SessionPath,
+    theme: Annotated[str | None, typer.Option(help="dark or light, for this and every later start.")] = None,
+) -> None:
+    """Look at a session in a window: pictures, sound and signals on one time line; measure, copy times."""
+    from labcapture.cli.view import view_session
+
+    raise typer.Exit(view_session(path, theme))
+
+
+@app.command()
 def preflight(
     rig: Annotated[Path, typer.Option(help="Rig file.")],
     protocol: Annotated[

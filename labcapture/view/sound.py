@@ -1,0 +1,239 @@
+"""Playing the voice: PortAudio's clock leads while it plays; without a sound card, the machine's clock does. No Qt."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from labcapture.reading import AudioStream
+
+_BLOCK = 1024  # samples handed to PortAudio at a time
+_AHEAD = 12  # such blocks prepared beforehand: a quarter of a second
+_LATENCY_MOST_S = 1.0  # more is no latency but a driver that does not know
+SILENT = "no sound card: plays silently"
+
+
+class Voice:
+    """The sound of a session by LSL time, at any speed.
+
+    Parameters
+    ----------
+    stream
+        Read in the thread that asks.
+    """
+
+    def __init__(self, stream: AudioStream) -> None:
+        self._stream = stream
+        self.rate_hz = round(stream.rate_hz)
+        self.channels = min(2, int(stream.values.shape[1]))
+        blocks = stream.blocks
+        self._row, self._time = blocks["row"].astype(float), blocks["time"]
+        self._end = len(stream)
+        self._gaps = [(float(gap["start"]), float(gap["stop"])) for gap in stream.gaps]
+
+    def samples(self, start: float, n: int, speed: float) -> NDArray[np.int16]:
+        """Return ``n`` samples (n, channels) from LSL time ``start`` on, ``speed`` times as fast.
+
+        The pitch changes with the speed, like that of a tape. Silence where nothing was recorded.
+        """
+        out = np.zeros((n, self.channels), np.int16)
+        if not len(self._row):
+            return out
+        times = start + np.arange(n) * (speed / self.rate_hz)
+        rows = np.interp(times, self._time, self._row, left=-1, right=-1)
+        after = times > self._time[-1]
+        rows[after] = self._row[-1] + (times[after] - self._time[-1]) * self.rate_hz
+        known = (rows >= 0) & (rows < self._end - 1)
+        for begin, end in self._gaps:
+            known &= ~((times >= begin) & (times < end))
+        if not known.any():
+            return out
+        first, last = int(rows[known].min()), int(rows[known].max()) + 2
+        piece = self._stream.values[first:last, : self.channels].astype(np.float32)
+        if speed > 1:  # what a coarser step cannot carry would come back as noise
+            width = round(speed)
+            sums = np.cumsum(np.pad(piece, ((width, 0), (0, 0)), mode="edge"), axis=0)
+            piece = (sums[width:] - sums[:-width]) / width
+        whole = np.arange(first, last)
+        for channel in range(self.channels):
+            out[known, channel] = np.interp(rows[known], whole, piece[:, channel])
+        return out
+
+
+class Player:
+    """Where playing has come to. Sound is opened in a thread: looking for a card can take a second.
+
+    Parameters
+    ----------
+    voice
+        What is heard; None plays silently.
+    """
+
+    def __init__(self, voice: Voice | None) -> None:
+        self._voice = voice
+        self.muted = False
+        self.note = "" if voice is not None else "no voice was recorded: plays silently"
+        self._run: _Run | None = None
+        self._no_card = False
+
+    @property
+    def playing(self) -> bool:
+        """Whether time goes on."""
+        return self._run is not None
+
+    def play(self, start: float, speed: float) -> None:
+        """Go on from LSL time ``start`` (s), ``speed`` times as fast as it happened."""
+        self.pause()
+        self._run = _Run(self._voice if not self.muted and not self._no_card else None, start, speed)
+
+    def position(self) -> float:
+        """Return the LSL time (s) that is heard now."""
+        if self._run is None:
+            raise RuntimeError("not playing")
+        self._no_card = self._no_card or self._run.no_card
+        if self._no_card:
+            self.note = SILENT
+        return self._run.position()
+
+    @property
+    def audible(self) -> bool:
+        """Whether a sound card plays."""
+        return self._run is not None and self._run.audible
+
+    def pause(self) -> None:
+        """Stop; the sound card is free again."""
+        if self._run is not None:
+            self._no_card = self._no_card or self._run.no_card
+            self._run.close()
+            self._run = None
+
+
+class _Run:
+    """From one start of playing to its end."""
+
+    def __init__(self, voice: Voice | None, start: float, speed: float) -> None:
+        self._voice, self._start, self._speed = voice, start, speed
+        self._since = time.monotonic()
+        self._lock = threading.Lock()
+        self._ready: queue.Queue[bytes] = queue.Queue(_AHEAD)
+        self._heard: tuple[float, int] | None = None  # when the card got its newest block, samples before that
+        self._given = 0
+        self._latency_s = 0.0
+        self._last = start
+        self._stop = threading.Event()
+        self.no_card = False
+        self.audible = False
+        self._thread: threading.Thread | None = None
+        if voice is not None:
+            self._thread = threading.Thread(target=self._feed, args=(voice,), name="sound")
+            self._thread.start()
+
+    def position(self) -> float:
+        now = time.monotonic()
+        with self._lock:
+            if self._voice is None or self.no_card:
+                self._last = max(self._last, self._start + (now - self._since) * self._speed)
+            elif self._heard is not None:
+                when, before = self._heard
+                played = before / self._voice.rate_hz + min(now - when, _BLOCK / self._voice.rate_hz) - self._latency_s
+                self._last = max(self._last, self._start + max(0.0, played) * self._speed)
+            return self._last
+
+    def close(self) -> None:
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _silence(self) -> None:
+        with self._lock:
+            self.no_card = True
+            self._since = time.monotonic()
+            self._start = self._last
+
+    def _feed(self, voice: Voice) -> None:
+        try:
+            with _quiet():
+                import pyaudio  # noqa: PLC0415 - late: a machine without PortAudio plays silently
+
+                audio = pyaudio.PyAudio()
+        except (ImportError, OSError):
+            self._silence()
+            return
+        try:
+            self._play(voice, audio, pyaudio)
+        except (OSError, ValueError):  # PortAudio's word for "no card", or one that does not take this rate
+            self._silence()
+        finally:
+            audio.terminate()
+
+    def _play(self, voice: Voice, audio: Any, pyaudio: Any) -> None:  # noqa: ANN401 - untyped library
+        silence = bytes(2 * voice.channels * _BLOCK)
+
+        def callback(data: None, frames: int, times: dict[str, float], status: int) -> tuple[bytes, int]:
+            del data, frames, status
+            try:
+                block = self._ready.get_nowait()
+            except queue.Empty:  # time stands still while there is nothing to be heard
+                return silence, pyaudio.paContinue
+            ahead = times["output_buffer_dac_time"] - times["current_time"]
+            with self._lock:
+                self._heard = (time.monotonic(), self._given)
+                self._given += _BLOCK
+                if 0 < ahead < _LATENCY_MOST_S:
+                    self._latency_s = ahead
+            return block, pyaudio.paContinue
+
+        with _quiet():
+            card = audio.open(
+                voice.rate_hz,
+                voice.channels,
+                pyaudio.paInt16,
+                output=True,
+                frames_per_buffer=_BLOCK,
+                stream_callback=callback,
+                start=False,
+            )
+        try:
+            self._latency_s = min(card.get_output_latency(), _LATENCY_MOST_S)
+            at = self._start
+            started = False
+            while not self._stop.is_set():
+                block = voice.samples(at, _BLOCK, self._speed).tobytes()
+                at += _BLOCK * self._speed / voice.rate_hz
+                while not self._stop.is_set():
+                    try:
+                        self._ready.put(block, timeout=0.05)
+                        break
+                    except queue.Full:
+                        if not started:
+                            card.start_stream()
+                            started = self.audible = True
+        finally:
+            self.audible = False
+            card.close()
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what the sound libraries print on stderr (a card for each that is not there) from the terminal."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # a program without a terminal has none
+        yield
+        return
+    try:
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+            yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)

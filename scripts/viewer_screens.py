@@ -1,0 +1,244 @@
+"""Take pictures of the viewer over a session, or measure it: ``python -m scripts.viewer_screens SESSION [FOLDER]``.
+
+With ``--measure`` it takes no pictures: it scrubs, steps and plays, and prints how long a frame took to be on the
+screen and how long the window was busy at a stretch, as JSON. Without a screen it needs Linux with Xvfb.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image as Picture
+from PySide6.QtWidgets import QApplication
+
+import labcapture.reading
+from labcapture.console import theme as themes
+from labcapture.view.window import ViewerWindow
+
+FOLDER = Path(__file__).parents[1] / "docs" / "images"
+_PATIENCE_S = 30.0
+_SCRUBS = 60
+_PLAY_S = 5.0
+
+
+@contextmanager
+def screen(size: tuple[int, int]) -> Iterator[None]:
+    """Give Qt a screen of at least ``size``, a virtual one on Linux."""
+    if not sys.platform.startswith("linux"):
+        yield
+        return
+    read, write = os.pipe()
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", f"{size[0]}x{size[1]}x24", "-nolisten", "tcp"]
+    with subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL) as server:
+        os.close(write)
+        with os.fdopen(read) as answer:
+            os.environ["DISPLAY"] = f":{answer.readline().strip()}"
+        yield
+        server.terminate()
+
+
+def settle(application: QApplication, window: ViewerWindow, seconds: float = 0.3) -> None:
+    """Let the window draw until it waits for nothing."""
+    since = time.monotonic()
+    while time.monotonic() - since < seconds or (window.projector.waiting and time.monotonic() - since < _PATIENCE_S):
+        application.processEvents()
+        time.sleep(0.005)
+
+
+def side(window: ViewerWindow) -> None:
+    """Show colour and depth side by side, in the middle of a trial, with marks."""
+    start, stop = window.film.span(window.film.trials[0])
+    window.steering.go(start + 0.3 * (stop - start))
+    window.measuring.mark_a()
+    window.steering.go(start + 0.6 * (stop - start))
+    window.measuring.mark_b()
+    window.fit_range()
+
+
+def blend(window: ViewerWindow) -> None:
+    """Show depth over colour with contours, the time line at this trial."""
+    side(window)
+    window.toggle_blend()
+    window.toggle_contours()
+    window.zoom_trial()
+
+
+def motion(window: ViewerWindow) -> None:
+    """Show what moved in half a second."""
+    side(window)
+    window.set_reference()
+    window.steering.step(15)
+    window.toggle_difference()
+
+
+def lost(window: ViewerWindow) -> None:
+    """Go to a place where frames are missing."""
+    gaps = [span for lane in window.tracks.lanes if lane.name.endswith("gaps") for span in lane.spans]
+    window.zoom_trial()
+    if gaps:
+        window.steering.go((gaps[0].start + gaps[0].stop) / 2)
+        window.zoom_trial()
+
+
+def keys(window: ViewerWindow) -> None:
+    """Show the help."""
+    side(window)
+    window.show_help()
+
+
+VIEWS: dict[str, Callable[[ViewerWindow], None]] = {
+    "side": side,
+    "blend": blend,
+    "motion": motion,
+    "gap": lost,
+    "keys": keys,
+}
+
+
+def take(application: QApplication, path: Path, folder: Path, size: tuple[int, int], suffix: str, only: str) -> None:
+    """Write every view in both themes."""
+    for theme in (themes.DARK, themes.LIGHT):
+        themes.apply(application, theme)
+        for name, press in VIEWS.items():
+            if only not in name:
+                continue
+            with labcapture.reading.open(path) as session:
+                window = ViewerWindow(theme, session)
+                window.resize(*size)
+                window.show()
+                window.activateWindow()
+                settle(application, window)
+                press(window)
+                settle(application, window, 0.8)
+                target = folder / f"viewer-{name}-{theme.name}{suffix}.png"
+                application.primaryScreen().grabWindow(0, window.x(), window.y(), *size).save(str(target))
+                Picture.open(target).convert("RGB").quantize(256).save(target, optimize=True)
+                print(target)
+                window.close()
+
+
+class Busy:
+    """Stretches during which the window's thread did not come back to its events."""
+
+    def __init__(self, application: QApplication) -> None:
+        self._application = application
+        self.stretches: list[float] = []
+
+    def turn(self) -> None:
+        """Handle what has come."""
+        since = time.perf_counter()
+        self._application.processEvents()
+        self.stretches.append(time.perf_counter() - since)
+        time.sleep(0.001)
+
+
+def shown_after(window: ViewerWindow, busy: Busy, moment: float) -> float:
+    """Return how long (s) it takes from asking for a moment until it is painted."""
+    since = time.perf_counter()
+    window.steering.seek(moment)
+    busy.stretches.append(time.perf_counter() - since)
+    while window.projector.waiting and time.perf_counter() - since < _PATIENCE_S:
+        busy.turn()
+    busy.turn()  # paints
+    return time.perf_counter() - since
+
+
+def figures(values: list[float]) -> dict[str, float]:
+    """Return median, 95 % and greatest of seconds, in ms."""
+    at = np.percentile(values, (50, 95, 100)) * 1000
+    return {
+        "n": len(values),
+        **dict(zip(("median_ms", "p95_ms", "max_ms"), (round(float(it), 1) for it in at), strict=True)),
+    }
+
+
+def measure(application: QApplication, path: Path, size: tuple[int, int]) -> dict[str, Any]:
+    """Scrub to frames that are decoded and to frames that are not, and play."""
+    result: dict[str, Any] = {"machine": f"{platform.machine()}, {os.cpu_count()} cores", "window": list(size)}
+    with labcapture.reading.open(path) as session:
+        since = time.perf_counter()
+        window = ViewerWindow(themes.DARK, session)
+        window.resize(*size)
+        window.show()
+        settle(application, window)
+        result["open_s"] = round(time.perf_counter() - since - 0.3, 3)
+        busy = Busy(application)
+        for mode in ("side", "blend"):
+            rng = np.random.default_rng(1)
+            if mode == "blend":
+                window.toggle_blend()
+            moments = window.film.trials[0].color.time
+            cold, warm = [], []
+            for moment in rng.permutation(moments)[:_SCRUBS]:
+                window.projector.cache.forget()
+                cold.append(shown_after(window, busy, float(moment)))
+            around = moments[20:40]
+            for moment in around:
+                shown_after(window, busy, float(moment))
+            settle(application, window)
+            for moment in rng.permutation(np.tile(around, 3)):
+                warm.append(shown_after(window, busy, float(moment)))
+            result[mode] = {"not in cache": figures(cold), "in cache": figures(warm)}
+        window.toggle_blend()
+        window.steering.seek(window.film.span(window.film.trials[0])[0])
+        settle(application, window)
+        for speed in (2, 4):
+            window.steering.set_speed(speed)
+            window.steering.toggle_play()
+            since, before, pictures = time.perf_counter(), window.projector.time, set[str]()
+            while time.perf_counter() - since < _PLAY_S and window.steering.player.playing:
+                busy.turn()
+                pictures.add(window.color_pane.accessibleDescription())
+            took = time.perf_counter() - since
+            gone = window.projector.time - before
+            if window.steering.player.playing:
+                window.steering.toggle_play()
+            result[f"play at {window.steering.speed:g}"] = {
+                "real_s": round(took, 2),
+                "played_s": round(gone, 2),
+                "pictures_per_s": round(len(pictures) / took, 1),
+                "note": window.steering.player.note,
+            }
+            window.steering.seek(window.film.span(window.film.trials[0])[0])
+            settle(application, window)
+        result["window busy"] = figures(busy.stretches)
+        window.close()
+    return result
+
+
+def main() -> None:
+    """Write the pictures into a folder, that of the documentation by default, or print figures."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("session", type=Path)
+    parser.add_argument("folder", nargs="?", type=Path, default=FOLDER)
+    parser.add_argument("--measure", action="store_true", help="take no pictures, print figures as JSON")
+    parser.add_argument("--4k", dest="huge", action="store_true", help="at 3840 x 2160")
+    parser.add_argument("--small", action="store_true", help="at 1280 x 720")
+    parser.add_argument("--only", default="", help="only views with this in their name")
+    given = parser.parse_args()
+    size = (3840, 2160) if given.huge else (1280, 720) if given.small else (1600, 940)
+    suffix = "-4k" if given.huge else "-720p" if given.small else ""
+    with screen(size):
+        application = QApplication(sys.argv[:1])
+        themes.apply(application, themes.DARK)
+        if given.measure:
+            print(json.dumps(measure(application, given.session, size), indent=2))
+        else:
+            given.folder.mkdir(parents=True, exist_ok=True)
+            take(application, given.session, given.folder, size, suffix, given.only)
+        application.shutdown()
+
+
+if __name__ == "__main__":
+    main()
