@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -39,21 +40,34 @@ class Hold:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / HOLD_FILE
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o640)
+        while True:
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o640)
+            try:
+                _lock(self._file)
+            except (BlockingIOError, PermissionError) as error:
+                os.close(self._file)
+                raise RecordingError("is being written by another process", str(folder), "Wait for its end.") from error
+            except OSError:
+                pass  # a file system without locks: nothing can be told there, and nothing is refused
+            if self._is_there():
+                break
+            os.close(self._file)  # its last holder removed it between our opening it and locking it
+
+    def _is_there(self) -> bool:
+        if sys.platform == "win32":
+            return True  # an open file cannot be removed there
         try:
-            _lock(self._file)
-        except (BlockingIOError, PermissionError) as error:
-            os.close(self._file)
-            raise RecordingError("is being written by another process", str(folder), "Wait for its end.") from error
-        except OSError:
-            pass  # a file system without locks: nothing can be told there, and nothing is refused
+            return os.path.samestat(self._path.stat(), os.fstat(self._file))
+        except FileNotFoundError:
+            return False
 
     def release(self) -> None:
         """Give it back. May be called again."""
         if self._file >= 0:
             if sys.platform == "win32":  # an open file cannot be removed there
                 os.close(self._file)
-                self._path.unlink(missing_ok=True)
+                with contextlib.suppress(PermissionError):  # another process has it already
+                    self._path.unlink(missing_ok=True)
             else:
                 self._path.unlink(missing_ok=True)
                 os.close(self._file)
