@@ -17,7 +17,10 @@ Export = Callable[[Session, Path, Mapping[str, str], Progress], Exported]
 """(session, folder that receives the result, options by name, progress) -> what was made."""
 
 MODULES: Mapping[str, str] = {
+    "casme3": "labcapture.export.casme3",
     "video": "labcapture.export.video",
+    "csv": "labcapture.export.csv_files",
+    "xdf": "labcapture.export.xdf",
 }
 """Module of each format, by name; it has a function ``export`` of the type `Export`, and `OPTIONS`: name -> help."""
 
