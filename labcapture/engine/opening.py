@@ -13,6 +13,7 @@ from pathlib import Path
 from labcapture.core.precedence import niceness
 from labcapture.devices.base import FilmsStage, HearsStage
 from labcapture.engine.alarms import Alarms
+from labcapture.engine.awake import Awake
 from labcapture.engine.checking import Plan, check, check_room, software
 from labcapture.engine.checkup import Looked
 from labcapture.engine.driving import Driver, close_all, open_all, wait_delivering
@@ -48,6 +49,7 @@ class Opened:
     """The microphone, for voice onsets."""
     review_stream: str | None
     """Camera stream that a review shows."""
+    awake: Awake
 
     def reopen_stage(self) -> None:
         """Start the participant's screen anew after it broke down; takes seconds.
@@ -62,10 +64,11 @@ class Opened:
         film_stage(self.drivers, hello.display)
 
     def release(self) -> None:
-        """Close the stage, the devices and the previews."""
+        """Close the stage, the devices and the previews, and let the machine sleep."""
         self.stage.close()
         close_all(self.drivers, self.log)
         self.previewer.close()
+        self.awake.release()
 
 
 def film_stage(drivers: Iterable[Driver], display: str) -> None:
@@ -97,6 +100,7 @@ def open_session(command: Prepare, looked: Sequence[Looked] = ()) -> Opened:
         on_log=lambda line: log.info("stage says", line=line),
     )
     with ExitStack() as undo:
+        awake = undo.enter_context(Awake())
         undo.callback(stage.close)
         is_perceived = any(config.perceives_stage for config in plan.rig.devices)
         with ThreadPoolExecutor(1, "stage") as pool:  # the window takes seconds to open, and so do devices
@@ -149,7 +153,7 @@ def open_session(command: Prepare, looked: Sequence[Looked] = ()) -> Opened:
         intake.recorder = recorder
         for told in looked:
             recorder.preflight(*told)
-        log.info("prepared", streams=[spec.name for spec in streams], niceness=niceness())
+        log.info("prepared", streams=[spec.name for spec in streams], niceness=niceness(), awake=awake.holds)
         review = next((spec.name for spec in streams if spec.kind == "frames" and len(spec.shape) == 3), None)
         undo.pop_all()
     return Opened(
@@ -167,4 +171,5 @@ def open_session(command: Prepare, looked: Sequence[Looked] = ()) -> Opened:
         loop,
         sound,
         review,
+        awake,
     )

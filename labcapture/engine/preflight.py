@@ -20,6 +20,7 @@ from pathlib import Path
 from labcapture.core.errors import BadInput, LabcaptureError
 from labcapture.devices.base import DeviceConfig
 from labcapture.devices.rig import StageSettings, load_rig
+from labcapture.engine.awake import Awake
 from labcapture.engine.driving import Driver, as_device_error, close_all
 from labcapture.engine.log import SessionLog
 from labcapture.engine.preflight_measure import Ear, MachineMeasure, MachineMeter, encoding
@@ -103,10 +104,12 @@ def preflight(wanted: Wanted, progress: Progress = lambda what: None) -> Report:
         log = SessionLog()
         drivers = [driver for driver, error in opened if error is None]
         with ExitStack() as stack:
+            awake = stack.enter_context(Awake())
             stack.callback(close_all, [driver for driver, _ in opened], log)
             ear = Ear((spec, driver.config.name) for driver in drivers for spec in driver.streams)
             facts = screen.result() if screen else None  # its start would disturb what is measured
             machine = _measure(drivers, ear, wanted, progress) if drivers or whole else None
+            is_awake = whole and (awake.holds or sleep_inhibited())
     progress("judging")
     simulated = rig.is_simulated or any(stream.spec.simulated for stream in ear.streams.values())
     for driver, error in opened:
@@ -119,7 +122,7 @@ def preflight(wanted: Wanted, progress: Progress = lambda what: None) -> Report:
     rows += judge_films(films)
     if machine is not None and whole:
         rows += judge_machine(machine, encoding(list(ear.streams.values())), needed_s)
-        rows.append(judge_sleep(sleep_inhibited()))
+        rows.append(judge_sleep(is_awake))
     shown = tuple(row for row in rows if wanted.looks_at(row.group))
     return Report(rig=rig.name, protocol=name, simulated=simulated, seconds=wanted.seconds, rows=shown)
 

@@ -92,7 +92,7 @@ def judge_machine(machine: MachineMeasure, need: Encoding, needed_s: float) -> I
 
 def judge_sleep(inhibited: bool | None) -> Row:
     """Return whether the machine may fall asleep in the middle of a session."""
-    mend = "Turn off sleep and the screen saver in the system's settings."
+    mend = "The system does not let us hold off sleep: turn off sleep and the screen saver in its settings."
     reading = {True: "held off", False: "may set in", None: "cannot be told"}[inhibited]
     return row("machine", "sleep", "ok" if inhibited else "warn", reading, "held off", mend)
 

@@ -14,6 +14,7 @@ from labcapture.core.clock import lsl_time
 from labcapture.core.config import read_text
 from labcapture.core.errors import LabcaptureError
 from labcapture.devices.rig import Rig, load_rig
+from labcapture.engine.awake import Awake
 from labcapture.engine.check_messages import Rehearse
 from labcapture.engine.checking import check_out, software
 from labcapture.engine.driving import as_device_error, close_all, open_all, wait_delivering
@@ -66,6 +67,7 @@ def _record(rig: Rig, command: Rehearse, place: Path, progress: Progress) -> dic
     log = SessionLog()
     progress("opening the rig", 0.0)
     with ExitStack() as stack:
+        stack.enter_context(Awake())
         drivers = open_all(rig.devices, log)
         stack.callback(close_all, drivers, log)
         streams = [spec for driver in drivers for spec in driver.streams]
