@@ -7,8 +7,10 @@
 """
 
 from labcapture.reading.calibrated import Calibration, calibrations
-from labcapture.reading.moment import Moment, Pair, Picture
+from labcapture.reading.live import LiveSession
+from labcapture.reading.moment import Moment, Picture
 from labcapture.reading.session import Session, open_session
+from labcapture.reading.side_by_side import Pair
 from labcapture.reading.streams import AudioStream, ComputedPictures, FrameStream, Pictures, SampleStream, Signal
 from labcapture.reading.trial import Trial
 
@@ -19,6 +21,7 @@ __all__ = [
     "Calibration",
     "ComputedPictures",
     "FrameStream",
+    "LiveSession",
     "Moment",
     "Pair",
     "Picture",

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from labcapture.reading.session import Session
 
 COLUMNS = ("time", "kind", "label", "trial", "step", "value", "detail")
@@ -38,6 +39,8 @@ def events(session: Session) -> pd.DataFrame:
     ``trial`` is the one that the event speaks of, else the one that was being recorded; empty if none. `KINDS` says
     what the other columns hold.
     """
+    import pandas as pd  # noqa: PLC0415 - late: it takes long to load
+
     table = pd.DataFrame(list(_rows(session)), columns=list(COLUMNS))
     table["time"] = table["time"].astype(float)
     for name in COLUMNS[1:]:

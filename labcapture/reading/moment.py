@@ -1,4 +1,4 @@
-"""What all streams of a trial saw at one time, or side by side."""
+"""What all streams saw at one time."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from labcapture.reading.signals import Signal
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from labcapture.reading.session import Session
     from labcapture.reading.streams import Pictures
     from labcapture.reading.trial import Trial
@@ -70,23 +71,6 @@ class Moment:
     notes: tuple[str, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class Pair:
-    """A colour picture and the depth picture that was taken with it.
-
-    ``index`` is that of the colour picture; ``depth``, ``depth_index`` (-1), ``depth_time`` and ``difference_s`` (NaN:
-    depth_time - color_time) say so where there is no depth picture within half a period.
-    """
-
-    index: int
-    color: NDArray[Any]
-    depth: NDArray[Any] | None
-    color_time: float
-    depth_time: float
-    difference_s: float
-    depth_index: int
-
-
 def moment(session: Session, trial: Trial, time: float, window_s: float, periods: float) -> Moment:
     """Return what `labcapture.reading.trial.Trial.at` promises."""
     notes = []
@@ -131,6 +115,8 @@ def _end(gap: Any) -> float:  # noqa: ANN401 - a row of a structured array
 def _samples(name: str, signal: Signal | None, time: float, window_s: float, notes: list[str]) -> pd.DataFrame:
     if signal is None:
         notes.append(f"the session has no {name}")
+        import pandas as pd  # noqa: PLC0415 - late: it takes long to load
+
         return pd.DataFrame(index=pd.Index([], name="time", dtype=float))
     start, stop = time - window_s / 2, time + window_s / 2
     found = signal.between(start, stop)

@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
-import pandas as pd
 
 from labcapture.core.errors import RecordingError
 from labcapture.reading.events import events
@@ -21,6 +20,10 @@ from labcapture.reading.trial import Trial
 from labcapture.recording import schema
 from labcapture.recording.conformity import plainly
 from labcapture.recording.guard import check_file, check_inside, reading
+from labcapture.recording.hold import is_held
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Session", "Trial", "open_session"]
 
@@ -31,12 +34,13 @@ def open_session(path: str | os.PathLike[str]) -> Session:
     Parameters
     ----------
     path
-        Its folder, or the ``session.h5`` in it.
+        Its folder, or the ``session.h5`` in it; or a file that ``labcapture pack`` made of one.
 
     Raises
     ------
     RecordingError
-        It is no session, was not closed, is damaged, or of a newer version of the format.
+        It is no session, is being recorded just now (`labcapture.reading.LiveSession` reads that), was not closed, is
+        damaged, or of a newer version of the format.
     """
     given = Path(path)
     with reading(given):
@@ -45,20 +49,32 @@ def open_session(path: str | os.PathLike[str]) -> Session:
     if not there:
         raise RecordingError("no session", str(given), f"Give the session's folder or its {schema.SESSION_FILE}.")
     check_inside(file.parent, file)
-    if file.name != schema.SESSION_FILE or not h5py.is_hdf5(file):
+    if not h5py.is_hdf5(file):
         raise RecordingError("not a session", str(given), f"Give the session's folder or its {schema.SESSION_FILE}.")
+    is_packed = file.name != schema.SESSION_FILE
+    if not is_packed and is_held(file.parent):
+        mend = "Its finished trials can be read now: labcapture.reading.LiveSession(folder)."
+        raise RecordingError("is being recorded just now", str(file.parent), mend)
     try:
         h5 = h5py.File(file, "r")
     except OSError as error:
-        mend = f"If it is not being recorded just now, run: labcapture recover {file.parent}"
+        mend = f"Run: labcapture recover {file.parent}"
         raise RecordingError(f"cannot be opened: {plainly(error)}", str(file), mend) from error
     try:
-        check_file(h5, str(file), file.parent)
+        check_file(h5, str(file), None if is_packed else file.parent)
+        if is_packed:
+            _check_packed(h5, given)
         with reading(file):
             return Session(file.parent, h5)
     except BaseException:
         h5.close()
         raise
+
+
+def _check_packed(h5: h5py.File, given: Path) -> None:
+    if "packed_from" not in h5.attrs:
+        mend = f"Give the session's folder, its {schema.SESSION_FILE}, or a packed file."
+        raise RecordingError("not a session", str(given), mend)
 
 
 class Session:
@@ -98,9 +114,16 @@ class Session:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of its checksums: what was made of this session, and of no other, says so by it."""
+        if self.is_packed:
+            return str(self.attributes["packed_from"])
         path = self.folder / schema.CHECKSUMS_FILE
         with reading(path):
             return hashlib.sha256(path.read_bytes()).hexdigest()
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether it lies in one file, with its pictures, and not in a folder."""
+        return "packed_from" in self.attributes
 
     @property
     def participant(self) -> str:

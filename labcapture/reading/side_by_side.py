@@ -6,18 +6,35 @@ import math
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from labcapture.reading.moment import Pair
 from labcapture.reading.pictures import FrameStream, Pictures
 
 _AHEAD = 3  # pairs a worker that are decoded, or being so, before they are asked for
 _HALF_PERIOD = 0.55  # and a little: two streams half a period apart would fall out of step by their jitter alone
 
 Pixels = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A colour picture and the depth picture that was taken with it.
+
+    ``index`` is that of the colour picture; ``depth``, ``depth_index`` (-1), ``depth_time`` and ``difference_s`` (NaN:
+    depth_time - color_time) say so where there is no depth picture within half a period.
+    """
+
+    index: int
+    color: NDArray[Any]
+    depth: NDArray[Any] | None
+    color_time: float
+    depth_time: float
+    difference_s: float
+    depth_index: int
 
 
 def nearest(color: FrameStream, depth: Pictures, rows: Sequence[int]) -> NDArray[np.int64]:

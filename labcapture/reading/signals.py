@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from labcapture.core.errors import BadInput
 from labcapture.reading.base import Stream, library
 from labcapture.reading.resample import Holes, resample
 from labcapture.reading.tables import Table, read_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Array = NDArray[np.float64]
 _LONG_STEP = 1.5  # periods between two samples, from which on one is missing between them
@@ -85,6 +87,8 @@ class Signal(Stream):
         return self._frame(resample(self, grid, rate_hz), grid)
 
     def _frame(self, values: NDArray[Any], time: Array) -> pd.DataFrame:
+        import pandas as pd  # noqa: PLC0415 - late: it takes long to load
+
         frame = pd.DataFrame(values, index=pd.Index(time, name="time"), columns=self.channels)
         frame.attrs["units"] = self.units
         return frame

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import h5py
-import numpy as np
-from numpy.typing import NDArray
 
-from labcapture.core.errors import BadInput, RecordingError
-from labcapture.reading import moment, side_by_side
-from labcapture.reading.align import Alignment, in_mm, millimetres
-from labcapture.reading.moment import Moment, Pair
-from labcapture.reading.streams import ComputedPictures, FrameStream, Pictures, read_attributes
+from labcapture.core.errors import RecordingError
+from labcapture.reading import moment
+from labcapture.reading.moment import Moment
+from labcapture.reading.streams import FrameStream, read_attributes
+from labcapture.reading.trial_pictures import TrialPictures
 from labcapture.recording import schema
 from labcapture.recording.conformity import plainly
 from labcapture.recording.guard import check_file, check_inside, reading
@@ -22,10 +20,8 @@ from labcapture.recording.guard import check_file, check_inside, reading
 if TYPE_CHECKING:
     from labcapture.reading.session import Session
 
-Kind = Literal["raw", "mm", "aligned"]
 
-
-class Trial:
+class Trial(TrialPictures):
     """One recorded trial. Its streams are attributes by name: ``trial.color[0]``, ``trial.depth.time``."""
 
     def __init__(self, session: Session, name: str) -> None:
@@ -55,11 +51,6 @@ class Trial:
             raise KeyError(f"trial {self.id} has {', '.join(self)}, not {stream}")
         return self.streams[stream]
 
-    def __getattr__(self, stream: str) -> FrameStream:
-        if stream.startswith("_") or stream not in self._group:
-            raise AttributeError(f"trial has no stream or attribute {stream!r}")
-        return self[stream]
-
     @property
     def start(self) -> float:
         """LSL time (s) from which on frames belong to the trial, by arrival."""
@@ -85,60 +76,6 @@ class Trial:
         """Why it is not annotatable, a sentence for each limit."""
         return self._session.verdicts[self.id][1]
 
-    @cached_property
-    def depth_mm(self) -> ComputedPictures:
-        """Depth in mm, float32, NaN where nothing was measured."""
-        return self.millimetres("depth")
-
-    @cached_property
-    def depth_aligned(self) -> ComputedPictures:
-        """Depth in the colour camera's pixels, mm along its axis, NaN where nothing is known. Indices are depth's."""
-        return self.aligned("depth", "color")
-
-    def millimetres(self, depth: str) -> ComputedPictures:
-        """Return the pictures of a depth stream in mm, float32, NaN where nothing was measured.
-
-        Raises
-        ------
-        RecordingError
-            It does not tell its unit.
-        """
-        source, count_mm = self[depth], millimetres(self[depth])
-        height, width = source.shape[1:3]
-        return ComputedPictures(source, f"{depth}_mm", "mm", (height, width), lambda raw: in_mm(raw, count_mm))
-
-    def aligned(self, depth: str, color: str) -> ComputedPictures:
-        """Return the pictures of a depth stream as a colour camera beside it would have measured them, in mm.
-
-        Raises
-        ------
-        RecordingError
-            The streams do not tell their lenses, or where they stand to each other.
-        """
-        source, count_mm, alignment = self[depth], millimetres(self[depth]), self._alignment(depth, color)
-        lens = alignment.color.lens
-        return ComputedPictures(
-            source,
-            f"{depth}_aligned",
-            "mm",
-            (lens.height, lens.width),
-            lambda raw: alignment.align(in_mm(raw, count_mm)),
-        )
-
-    def pointcloud(self, index: int, depth: str = "depth", color: str = "color") -> NDArray[np.float32]:
-        """Return (height, width, 3) mm: the point of each pixel of a depth picture in the colour camera's coordinates.
-
-        x is to the right, y down, z away from the camera; NaN where nothing was measured.
-        """
-        counts = self[depth][index]
-        return self._alignment(depth, color).points(in_mm(counts, millimetres(self[depth])))
-
-    def _alignment(self, depth: str, color: str) -> Alignment:
-        known: dict[tuple[str, str], Alignment] = self.__dict__.setdefault("_alignments", {})
-        if (depth, color) not in known:
-            known[depth, color] = Alignment.of(self[depth], self[color])
-        return known[depth, color]
-
     def at(self, time: float, window_s: float = 1.0, periods: float = 1.0) -> Moment:
         """Return what all streams saw at ``time`` (LSL s).
 
@@ -152,42 +89,6 @@ class Trial:
             How many periods of its stream a picture may be away; None stands for one that is further away.
         """
         return moment.moment(self._session, self, time, window_s, periods)
-
-    def frames(
-        self, start: int = 0, stop: int | None = None, step: int = 1, workers: int = 2, depth: Kind = "raw"
-    ) -> Iterator[Pair]:
-        """Yield colour pictures ``start``, ``start + step``, ... before ``stop``, each with the depth beside it.
-
-        Pictures are decoded ahead by ``workers`` threads, a few at a time, and come in order. The depth picture is the
-        one taken nearest in time, if that is within half a period.
-
-        Parameters
-        ----------
-        start, stop, step
-            As of a slice of ``trial.color``.
-        workers
-            Threads that decode.
-        depth
-            ``raw`` as the camera delivered it, ``mm``, or ``aligned`` to the colour picture.
-
-        Raises
-        ------
-        BadInput
-            There are no such workers, or there is no such kind of depth.
-        """
-        kinds: dict[str, Callable[[], Pictures]] = {
-            "raw": lambda: self["depth"],
-            "mm": lambda: self.depth_mm,
-            "aligned": lambda: self.depth_aligned,
-        }
-        if depth not in kinds:
-            raise BadInput(f"no kind of depth: {depth!r}", "depth", f"Use one of: {', '.join(kinds)}.")
-        if workers < 1:
-            raise BadInput(f"cannot decode with {workers} threads", "workers", "Give 1 or more.")
-        color = self["color"]
-        rows = range(*slice(start, stop, step).indices(len(color)))
-        beside = kinds[depth]() if "depth" in self.streams else None
-        return side_by_side.pairs(color, beside, rows, workers)
 
     @cached_property
     def file(self) -> h5py.File:
@@ -220,7 +121,8 @@ class Trial:
     @cached_property
     def streams(self) -> Mapping[str, FrameStream]:
         """Its camera streams by name."""
-        return {name: FrameStream(name, self.file[name]) for name in self}
+        home = self._group if self._session.is_packed else self.file
+        return {name: FrameStream(name, home[name]) for name in self}
 
     def close(self) -> None:
         """Close its file if it was opened."""

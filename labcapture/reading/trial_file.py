@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import h5py
 
 from labcapture.core.errors import RecordingError
-from labcapture.reading.streams import FrameStream
+from labcapture.reading.streams import FrameStream, read_attributes
+from labcapture.reading.trial_pictures import TrialPictures
 from labcapture.recording.conformity import plainly
 from labcapture.recording.guard import check_file
 
 
-class TrialFile:
+class TrialFile(TrialPictures):
     """A trial's file, read only and without a lock: the recorder may open it again at any time.
 
     Parameters
@@ -29,6 +33,7 @@ class TrialFile:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        self.id = self.path.stem
         try:
             self._h5 = h5py.File(self.path, "r", locking=False)
         except OSError as error:
@@ -38,6 +43,12 @@ class TrialFile:
         except BaseException:
             self._h5.close()
             raise
+
+    def __repr__(self) -> str:
+        return f"<TrialFile {self.id}: {', '.join(self)}>"
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._h5)
 
     def __getitem__(self, stream: str) -> FrameStream:
         """Return a camera stream.
@@ -49,7 +60,32 @@ class TrialFile:
         """
         if stream not in self._h5:
             raise RecordingError(f"has no stream '{stream}'", str(self.path), f"It has: {', '.join(self._h5)}.")
-        return FrameStream(stream, self._h5[stream])
+        return self.streams[stream]
+
+    @cached_property
+    def streams(self) -> Mapping[str, FrameStream]:
+        """Its camera streams by name."""
+        return {name: FrameStream(name, self._h5[name]) for name in self}
+
+    @cached_property
+    def attributes(self) -> Mapping[str, Any]:
+        """step, clip, emotion, take, ... of the trial, and who the participant is."""
+        return read_attributes(self._h5)
+
+    @property
+    def start(self) -> float:
+        """LSL time (s) from which on frames belong to the trial, by arrival."""
+        return float(self.attributes["start"])
+
+    @property
+    def stop(self) -> float:
+        """LSL time (s) up to which they do."""
+        return float(self.attributes["stop"])
+
+    @property
+    def finished(self) -> bool:
+        """Whether the trial was closed in order."""
+        return bool(self.attributes.get("closed", False))
 
     def close(self) -> None:
         """Close the file."""
