@@ -35,6 +35,30 @@ class Rehearse(Model):
     seconds: float = Field(default=30.0, ge=1, le=600)
 
 
+class Calibrate(Model):
+    """Show a rig's camera and measure the head before it, without a session, until `Cancel`."""
+
+    command: Literal["calibrate"] = "calibrate"
+    rig: str
+
+
+class Cancel(Model):
+    """End a preflight, a rehearsal or a calibration that goes on; all instruments are released."""
+
+    command: Literal["cancel"] = "cancel"
+
+
+class CalibrationView(Model):
+    """A calibration without a session; the head itself and its pictures stand in the snapshot."""
+
+    rig: str = Field(description="File, as the command named it")
+    doing: str = Field(default="", description="What is being done now; empty: it is over")
+    simulated: bool = False
+    good: bool = Field(default=False, description="All limits have held for long enough")
+    locked: dict[str, float] = Field(default_factory=dict, description="What the camera holds since then")
+    error: str = Field(default="", description="Why it ended")
+
+
 class CheckView(Model):
     """Preflight and rehearsal, as far as they have come."""
 

@@ -30,6 +30,10 @@ class Looked(NamedTuple):
     override: str
 
 
+class Cancelled(Exception):  # noqa: N818 - no error: it was wished for
+    """A look was ended before its time."""
+
+
 class Checkup:
     """Holds the rows of one rig with one protocol. `run` is called beside the server's thread, all else from it."""
 
@@ -39,6 +43,7 @@ class Checkup:
         self._times: dict[str, float] = {}  # LSL s at which each group was looked at
         self._number = 0
         self._began = 0.0
+        self._ending = threading.Event()
 
     @property
     def is_busy(self) -> bool:
@@ -52,6 +57,7 @@ class Checkup:
 
     def begin(self, command: Preflight | Rehearse) -> Preflight | Rehearse:
         """Take note that a look begins; the rows of another rig, protocol or folder count no longer."""
+        self._ending.clear()
         self._number += 1
         self._began = lsl_time()
         before = self._view
@@ -70,6 +76,10 @@ class Checkup:
             )
         return command
 
+    def cancel(self) -> None:
+        """End a look at its next step; what it had opened is released on the way."""
+        self._ending.set()
+
     def run(self, command: Preflight | Rehearse) -> tuple[tuple[Row, ...], tuple[str, ...], bool | None]:
         """Look; return the rows, the groups that they replace (all others stay), and whether the rig is simulated.
 
@@ -77,6 +87,8 @@ class Checkup:
         ------
         BadInput
             The rig file or the protocol is wrong.
+        Cancelled
+            By `cancel`.
         """
         if isinstance(command, Rehearse):
             return rehearse(command, self._tell), (GROUP,), None
@@ -99,7 +111,9 @@ class Checkup:
         if view is None:
             return
         changes: dict[str, object] = {"doing": "", "done_share": 1.0}
-        if error is not None:
+        if isinstance(error, Cancelled):
+            changes["error"] = "It was cancelled; nothing was found out."
+        elif error is not None:
             told = error if isinstance(error, LabcaptureError) else EngineError(f"{type(error).__name__}: {error}")
             changes["error"] = str(told)
         else:
@@ -146,6 +160,8 @@ class Checkup:
         )
 
     def _tell(self, what: str, share: float) -> None:
+        if self._ending.is_set():
+            raise Cancelled
         with self._lock:
             if self._view is not None:
                 update = {"doing": what, "done_share": min(1.0, max(0.0, share))}

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter
 
 from labcapture.core.config import Model
-from labcapture.engine.check_messages import CheckView, Preflight, Rehearse
+from labcapture.engine.check_messages import Calibrate, CalibrationView, Cancel, CheckView, Preflight, Rehearse
 from labcapture.engine.head_messages import HeadView
 
 
@@ -170,6 +170,8 @@ class Shutdown(Model):
 Command = Annotated[
     Preflight
     | Rehearse
+    | Calibrate
+    | Cancel
     | Prepare
     | Start
     | Pause
@@ -395,3 +397,4 @@ class Snapshot(Model):
     preview: PreviewLayout | None = None
     result: SessionResult | None = Field(default=None, description="Of the last session, once it is closed")
     check: CheckView | None = Field(default=None, description="The look at the rig before a session")
+    calibration: CalibrationView | None = Field(default=None, description="Of a head, without a session")

@@ -24,7 +24,8 @@ from labcapture.core.clock import lsl_time
 from labcapture.core.curve import Guard
 from labcapture.core.errors import EngineError, LabcaptureError
 from labcapture.engine import connection as connections
-from labcapture.engine.check_messages import Preflight, Rehearse
+from labcapture.engine.calibration import Calibration
+from labcapture.engine.check_messages import Calibrate, Cancel, Preflight, Rehearse
 from labcapture.engine.checkup import Checkup
 from labcapture.engine.connection import Connection
 from labcapture.engine.load import Load
@@ -72,6 +73,7 @@ class Server:
         self._beside = ThreadPoolExecutor(1, "session")
         self._work: tuple[Future[Any], Callable[[Future[Any]], None]] | None = None
         self._checkup = Checkup()
+        self._calibration = Calibration()
         self._load = Load()
         self._listeners = 0
         self._alone_since = time.monotonic()
@@ -96,6 +98,7 @@ class Server:
                     self._snapshots.send(self._snapshot().model_dump_json().encode())
                 if self._abandoned(now):
                     self._ending = True
+                    self._cancel()
         finally:
             self._path.unlink(missing_ok=True)
             if self._session is not None:  # only after an error of our own: save what there is
@@ -151,13 +154,8 @@ class Server:
             self._need(command, EngineState.IDLE)
             self._prepare(command, reply)
             return None
-        if isinstance(command, Preflight | Rehearse):
-            self._need(command, EngineState.IDLE)
-            self._work = self._beside.submit(self._checkup.run, self._checkup.begin(command)), self._checkup.end
-            return {}
-        if isinstance(command, Shutdown):
-            self._need(command, EngineState.IDLE)
-            self._ending = True
+        if isinstance(command, Preflight | Rehearse | Calibrate | Cancel | Shutdown):
+            self._obey_without_session(command)
             return {}
         session = self._need(command, EngineState.READY, EngineState.RUNNING, EngineState.PAUSED)
         if isinstance(command, Start):
@@ -181,18 +179,40 @@ class Server:
             session.obey(command)
         return {}
 
+    def _obey_without_session(self, command: Preflight | Rehearse | Calibrate | Cancel | Shutdown) -> None:
+        if isinstance(command, Cancel | Shutdown):
+            if isinstance(command, Shutdown):
+                self._need(command, EngineState.IDLE)
+                self._ending = True
+            self._cancel()
+            return
+        self._need(command, EngineState.IDLE)
+        if isinstance(command, Calibrate):
+            self._checkup.forget()  # whoever moves camera and lamp has to look again
+            calibrated = self._beside.submit(self._calibration.run, self._calibration.begin(command))
+            self._work = calibrated, self._calibration.end
+        else:
+            self._calibration.forget()
+            self._work = self._beside.submit(self._checkup.run, self._checkup.begin(command)), self._checkup.end
+
+    def _cancel(self) -> None:
+        self._checkup.cancel()
+        self._calibration.cancel()
+
     def _need(self, command: Command, *states: EngineState) -> Session:
         if self._state not in states:
             wanted = " or ".join(states)
             raise EngineError(f"'{command.command}' is refused while the engine is {self._state}; it must be {wanted}")
-        if self._checkup.is_busy and not isinstance(command, Shutdown):
-            raise EngineError(f"'{command.command}' is refused while the rig is looked at", mend="Wait for its end.")
+        if (self._checkup.is_busy or self._calibration.is_busy) and not isinstance(command, Shutdown):
+            what = f"'{command.command}' is refused while the rig is looked at"
+            raise EngineError(what, mend="Wait for its end, or cancel it.")
         return self._session  # type: ignore[return-value]  # every state but IDLE has one, and IDLE callers ignore it
 
     # Life of the session ----------------------------------------------------------------------------------------------
 
     def _prepare(self, command: Prepare, reply: Callable[[dict[str, Any] | LabcaptureError], None]) -> None:
         looked = self._checkup.rows_for(command)
+        self._calibration.forget()
         self._state, self._result, self._asked = EngineState.PREPARING, None, command
 
         def finished(work: Future[Opened]) -> None:
@@ -236,19 +256,21 @@ class Server:
         self._checkup.forget()
 
     def _abandoned(self, now: float) -> bool:
-        busy = self._session is not None or self._work is not None or self._listeners
+        working = self._work is not None and not self._calibration.is_busy  # which would go on for ever
+        busy = self._session is not None or working or self._listeners
         if busy:
             self._alone_since = now
         return now - self._alone_since > _LINGER_S
 
     def _terminate(self, number: int, frame: FrameType | None) -> None:
+        self._cancel()
         self._ending = True
 
     # Snapshots --------------------------------------------------------------------------------------------------------
 
     def _snapshot(self) -> Snapshot:
         self._load.measure()
-        facts: dict[str, Any] = {"result": self._result, "check": self._checkup.view()}
+        facts: dict[str, Any] = {"result": self._result, "check": self._checkup.view(), **self._calibration.facts()}
         if self._session is not None:
             facts = self._session.view()
         elif self._state is EngineState.PREPARING and self._asked is not None:
