@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from labcapture.core.errors import RecordingError
 from labcapture.export.casme3_grid import Grid, lay
 from labcapture.export.casme3_pictures import Shot
 from labcapture.reading.session import Trial
@@ -44,7 +45,15 @@ class Clip:
 
     @cached_property
     def grid(self) -> Grid:
-        """Which picture has which number."""
+        """Which picture has which number.
+
+        Raises
+        ------
+        RecordingError
+            A picture has no time.
+        """
+        if not (np.isfinite(self.color_time).all() and np.isfinite(self.depth_time).all()):
+            raise RecordingError("has pictures without a time", self.trials[0].id, "Run: labcapture verify.")
         return lay(self.color_time, self.depth_time, self.trials[0].color.rate_hz or 30.0)
 
     @cached_property

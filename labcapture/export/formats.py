@@ -18,6 +18,7 @@ Export = Callable[[Session, Path, Mapping[str, str], Progress], Exported]
 
 MODULES: Mapping[str, str] = {
     "casme3": "labcapture.export.casme3",
+    "bids": "labcapture.export.bids",
     "video": "labcapture.export.video",
     "csv": "labcapture.export.csv_files",
     "xdf": "labcapture.export.xdf",
