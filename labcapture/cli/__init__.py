@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 
 from labcapture import __version__
+from labcapture.cli.corpus import app as corpus
 from labcapture.core.errors import LabcaptureError
 
 app = typer.Typer(
@@ -29,6 +30,7 @@ stimuli = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The fil
 app.add_typer(stimuli, name="stimuli")
 protocols = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Protocol files.")
 app.add_typer(protocols, name="protocol")
+app.add_typer(corpus, name="corpus")
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 SessionPath = Annotated[Path, typer.Argument(help="Session folder, or its session.h5.")]
@@ -241,6 +243,20 @@ def export(
 
 
 @app.command()
+def pack(
+    path: SessionPath,
+    file: Annotated[Path, typer.Argument(metavar="FILE.h5", help="New file that receives the whole session.")],
+    as_json: Json = False,
+) -> None:
+    """Write a session into one self-contained file, nothing encoded anew; labcapture opens it, too."""
+    from labcapture.cli.pack import pack_session
+
+    result = pack_session(path, file, terminal)
+    if as_json:
+        _print_json(result)
+
+
+@app.command()
 def recover(path: SessionPath, as_json: Json = False) -> None:
     """Make a session whole again after a crash; exit 1 if something that was written down could not be saved."""
     from labcapture.cli.recover import recover_session
@@ -303,6 +319,26 @@ def preflight(
     from labcapture.cli.preflight import Wanted, check_rig, render_report, report_json
 
     report = check_rig(Wanted(rig, protocol, out, stimuli, seconds, stage), terminal)
+    if as_json:
+        _print_json(report_json(report))
+    else:
+        Console().print(render_report(report))
+    raise typer.Exit(0 if report.go else 1)
+
+
+@app.command()
+def rehearse(
+    rig: Annotated[Path, typer.Option(help="Rig file.")],
+    protocol: Annotated[Path | None, typer.Option(help="Protocol file, for the record only.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder that sessions will be written to.")] = Path(),
+    seconds: Annotated[float, typer.Option(min=1, max=600, help="How long to record.")] = 30.0,
+    as_json: Json = False,
+) -> None:
+    """Record for a while, verify the recording, throw it away; exit 0 if nothing was lost and all is whole."""
+    from labcapture.cli.preflight import render_report, report_json
+    from labcapture.cli.rehearse import rehearse_rig
+
+    report = rehearse_rig(rig, protocol, out, seconds, terminal)
     if as_json:
         _print_json(report_json(report))
     else:
