@@ -174,6 +174,12 @@ _TRANSCODED = (
     ("transcoded_utc", "utf8", "", "when, ISO 8601"),
     ("transcoded_by", "utf8", "", "by which version of labcapture"),
 )
+_PACKED = (
+    ("packed_from", "utf8", "", "of a packed file: SHA-256 of the file checksums of the session that it was made of"),
+    ("packed_utc", "utf8", "", "when, ISO 8601"),
+    ("packed_by", "utf8", "", "by which version of labcapture"),
+)
+_FRAMES_LINK = "external link to /<frames> of trials/<trial>.h5; in a packed file that group itself"
 _STREAM = (
     ("kind", "utf8", "", "frames, audio or samples"),
     ("rate_hz", "float64", "Hz", "nominal rate; 0: irregular"),
@@ -226,6 +232,9 @@ def _registry() -> tuple[Entry, ...]:
             ),
         ),
         *_attributes(s, "/", _TRANSCODED, optional=True),
+        *_attributes(s, "/", _PACKED, optional=True),
+        e(s, "/packed", "group", "", "", "", "of a packed file: what lay beside session.h5", True),
+        e(s, "/packed/<key>", "text", "utf8", "", "", "log.jsonl, summary.json and checksums, word for word", True),
         *_attributes(s, "/", _RECOVERED, optional=True),
         e(s, "/protocol", "group", "", "", "", "what was asked for, word for word"),
         e(s, "/protocol/text", "text", "utf8", "", "", "the protocol file as run"),
@@ -255,7 +264,7 @@ def _registry() -> tuple[Entry, ...]:
             "step, clip, emotion, take, ... of the trial; superseded: True where a later take counts",
             True,
         ),
-        e(s, "/trials/<trial>/<frames>", "link", "", "", "", "external link to /<frames> of trials/<trial>.h5"),
+        e(s, "/trials/<trial>/<frames>", "link", "", "", "", _FRAMES_LINK),
         *(
             e(s, f"/{group}", "group", "", "", "", text, group != "<audio>")
             for group, text in (("<audio>", "sound"), ("lsl", "LSL streams other than eda"))
