@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import stat
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -69,7 +70,12 @@ class SessionRow:
 
 
 def scan(root: Path, stop: threading.Event | None = None) -> Iterator[SessionRow]:
-    """Yield the sessions in ``root`` and in the folders below it, by name, until ``stop`` is set.
+    """Yield the sessions in ``root`` and in the folders below it, by name, until ``stop`` is set."""
+    return map(row, folders(root, stop))
+
+
+def folders(root: Path, stop: threading.Event | None = None) -> Iterator[Path]:
+    """Yield the folders of the sessions in ``root`` and in the folders below it, by name, until ``stop`` is set.
 
     Links to folders are not followed. Nothing is changed.
 
@@ -83,11 +89,11 @@ def scan(root: Path, stop: threading.Event | None = None) -> Iterator[SessionRow
     yield from _below(root, _DEPTH, stop or threading.Event())
 
 
-def _below(folder: Path, depth: int, stop: threading.Event) -> Iterator[SessionRow]:
+def _below(folder: Path, depth: int, stop: threading.Event) -> Iterator[Path]:
     if stop.is_set():
         return
     if _is_session(folder):
-        yield row(folder)
+        yield folder
         return
     if depth < 0:
         return
@@ -105,6 +111,26 @@ def _below(folder: Path, depth: int, stop: threading.Event) -> Iterator[SessionR
 def _is_session(folder: Path) -> bool:
     names = (schema.SESSION_FILE, schema.SUMMARY_FILE, schema.HOLD_FILE, schema.journal_path())
     return any((folder / name).is_file() for name in names)
+
+
+def stamp(folder: Path) -> str:
+    """Return what changes whenever the session in ``folder`` is written to; empty if it is being written just now.
+
+    It is made of the times and sizes of the files that are written last, and of the folders that files are added to.
+    """
+    if is_held(folder):
+        return ""
+    marks = []
+    names = ("", schema.TRIALS_FOLDER, schema.CHECKSUMS_FILE, schema.SUMMARY_FILE, schema.SESSION_FILE)
+    for name in names:
+        try:
+            facts = (folder / name).stat()
+        except OSError:
+            marks.append("-")
+        else:
+            is_file = stat.S_ISREG(facts.st_mode)
+            marks.append(f"{facts.st_mtime_ns}:{facts.st_size}" if is_file else str(facts.st_mtime_ns))
+    return " ".join(marks)
 
 
 def row(folder: Path) -> SessionRow:
@@ -173,11 +199,15 @@ def _from_file(folder: Path) -> dict[str, Any]:
         with h5py.File(path, "r") as h5:
             facts = {
                 name: value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-                for name in ("participant", "session", "protocol", "started_utc", "simulated")
+                for name in ("format", "participant", "session", "protocol", "started_utc", "simulated")
                 if (value := h5.attrs.get(name)) is not None
             }
     except OSError:  # still open for writing when it was cut off
+        if not ((folder / schema.journal_path()).is_file() or h5py.is_hdf5(path)):
+            raise
         return _from_name(folder.name)
+    if facts.get("format") != schema.FORMAT:
+        raise ValueError(f"{schema.SESSION_FILE} is not a session of labcapture")
     return _identity(facts)
 
 

@@ -61,7 +61,7 @@ def _report(session: Session) -> Facts:
         "reason": attributes["reason"],
         "rule": session.rule,
         "streams": [_stream(session, name, trials) for name in session.streams],
-        "clocks": [_clock(name, group) for name, group in session.h5["clock"].items() if name != "wall"],
+        "clocks": clock_facts(session),
         "trials": trials,
         "rows": {
             name.removeprefix("/"): len(session.h5[name])
@@ -122,6 +122,11 @@ def _sender(signal: SampleStream) -> Facts:
         "clock_offset_uncertainty_s": float(np.median(offsets["uncertainty"])) if known else None,
         "segments": len(np.unique(signal.segment)),
     }
+
+
+def clock_facts(session: Session) -> list[Facts]:
+    """Return how each device clock was fitted to LSL time."""
+    return [_clock(name, group) for name, group in session.h5["clock"].items() if name != "wall"]
 
 
 def _clock(name: str, group: Any) -> Facts:  # noqa: ANN401 - h5py is untyped
