@@ -159,6 +159,9 @@ class _Work:
         check_folder(self._source)
         with opened(self._source, schema.SESSION_FILE) as h5:
             closed, version = bool(h5.attrs.get("closed", False)), int(h5.attrs.get("version", 0))
+            known = h5.attrs.get("format") == schema.FORMAT
+        if not known:
+            raise RecordingError("not a session of labcapture", str(self._source), "Is it the right file?")
         if not closed or not (self._source / schema.CHECKSUMS_FILE).is_file():
             raise RecordingError("was not closed", str(self._source), f"Run: labcapture recover {self._source}")
         if version > schema.VERSION:
