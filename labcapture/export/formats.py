@@ -22,6 +22,7 @@ MODULES: Mapping[str, str] = {
     "video": "labcapture.export.video",
     "csv": "labcapture.export.csv_files",
     "xdf": "labcapture.export.xdf",
+    "nwb": "labcapture.export.nwb",
 }
 """Module of each format, by name; it has a function ``export`` of the type `Export`, and `OPTIONS`: name -> help."""
 
