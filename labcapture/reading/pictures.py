@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
@@ -16,8 +17,11 @@ from labcapture.core.errors import RecordingError
 from labcapture.reading.base import Stream, library
 from labcapture.reading.tables import Table
 from labcapture.recording import transcode_codecs as codecs
+from labcapture.recording.codecs import decode
 
 Pixels = NDArray[Any]
+ALL = min(4, os.cpu_count() or 1)
+"""Threads that decode one picture that is asked for by itself."""
 
 
 class Chunk(bytes):
@@ -76,8 +80,8 @@ class Pictures(ABC):
         """Unit of a pixel's value."""
 
     @abstractmethod
-    def read_picture(self, index: int) -> Pixels:
-        """Return picture ``index`` (0 to n - 1); may be called from any thread."""
+    def read_picture(self, index: int, threads: int = 1) -> Pixels:
+        """Return picture ``index`` (0 to n - 1), decoded by ``threads``; may be called from any thread."""
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -100,15 +104,15 @@ class Pictures(ABC):
             rows = range(*index.indices(len(self)))
             stack = np.empty((len(rows), *self.shape[1:]), self.dtype)
             for place, row in enumerate(rows):
-                stack[place] = self.read_picture(row)
+                stack[place] = self.read_picture(row, ALL)
             return stack
         row = operator.index(index)
         if not -len(self) <= row < len(self):
             raise IndexError(f"{self.name} has {len(self)} frames, not one at {row}")
-        return self.read_picture(row % len(self))
+        return self.read_picture(row % len(self), ALL)
 
     def __iter__(self) -> Iterator[Pixels]:
-        return (self.read_picture(i) for i in range(len(self)))
+        return (self.read_picture(i, ALL) for i in range(len(self)))
 
     @cached_property
     def period_s(self) -> float:
@@ -197,8 +201,8 @@ class FrameStream(Stream, Pictures):
     def __len__(self) -> int:
         return self.shape[0]
 
-    def read_picture(self, index: int) -> Pixels:
-        """Return picture ``index`` (0 to n - 1); may be called from any thread.
+    def read_picture(self, index: int, threads: int = 1) -> Pixels:
+        """Return picture ``index`` (0 to n - 1), decoded by ``threads``; may be called from any thread.
 
         Raises
         ------
@@ -209,7 +213,7 @@ class FrameStream(Stream, Pictures):
             if self._codec is None and self._is_foreign:
                 pixels: Pixels = self._frames[index]
                 return pixels
-            return self.decode_chunk(self.read_chunk(index))
+            return self.decode_chunk(self.read_chunk(index), threads)
         except (OSError, ValueError, RuntimeError) as error:
             raise self._undecodable(index, error) from error
 
@@ -226,14 +230,18 @@ class FrameStream(Stream, Pictures):
         mask, data = self._frames.id.read_direct_chunk(where)
         return Chunk(data, bool(mask) or self._codec is None)
 
-    def decode_chunk(self, chunk: Chunk) -> Pixels:
+    def decode_chunk(self, chunk: Chunk, threads: int = 1) -> Pixels:
         """Return the picture that was stored as ``chunk``; touches no file.
+
+        ``threads`` work on it if it is JPEG XL.
 
         Raises
         ------
         ValueError
             It is no picture of this stream. (A codec's own error is a RuntimeError.)
         """
+        if self._codec is not None and self._codec.name == "jxl" and not chunk.raw:
+            return decode(chunk, np.empty(self.shape[1:], self.dtype), threads)
         pixels = codecs.decode(self._codec, chunk, int(chunk.raw), self.dtype, self.shape[1:])
         return pixels if pixels.flags.writeable else pixels.copy()
 
@@ -319,9 +327,9 @@ class ComputedPictures(Pictures):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name} of {self.source!r}>"
 
-    def read_picture(self, index: int) -> Pixels:
-        """Return picture ``index`` (0 to n - 1); may be called from any thread."""
-        return self.compute(self.source.read_picture(index))
+    def read_picture(self, index: int, threads: int = 1) -> Pixels:
+        """Return picture ``index`` (0 to n - 1), decoded by ``threads``; may be called from any thread."""
+        return self.compute(self.source.read_picture(index, threads))
 
     @property
     def shape(self) -> tuple[int, ...]:

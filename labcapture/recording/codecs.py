@@ -72,17 +72,18 @@ def encode(pixels: NDArray[Any]) -> bytes:
     return encoded
 
 
-def decode(data: bytes | memoryview, out: NDArray[Any] | None = None) -> NDArray[Any]:
+def decode(data: bytes | memoryview, out: NDArray[Any] | None = None, threads: int = 1) -> NDArray[Any]:
     """Return the picture that `encode` was given.
 
     Data from others are decoded into ``out``: what says that it is larger is refused before it takes the memory.
+    ``threads`` is how many work on it: one where several pictures are decoded at a time.
 
     Raises
     ------
     ValueError
         They are no picture of the shape and type of ``out``. (The library's own error is a RuntimeError.)
     """
-    pixels: NDArray[Any] = imagecodecs().jpegxl_decode(data, numthreads=1, out=out)
+    pixels: NDArray[Any] = imagecodecs().jpegxl_decode(data, numthreads=threads, out=out)
     if out is not None and (pixels.shape != out.shape or pixels.dtype != out.dtype):
         raise ValueError(f"a picture of {pixels.dtype} {pixels.shape} where {out.dtype} {out.shape} should be")
     return pixels
