@@ -70,7 +70,8 @@ def sweep(name: str, head: SimulatedHead, size: tuple[int, int], distances: rang
         if view.nearest_mm is not None and scene.nearest_mm > least:
             worst = max(worst, abs(view.nearest_mm - scene.nearest_mm))
         near = next(limit for limit in view.limits if limit.name == "nearest_mm")
-        right += near.ok == (max(450, least + 10) <= scene.nearest_mm <= 560)
+        truth = round(scene.nearest_mm, 6)  # 449.99999999999994 is 450
+        right += near.ok == (max(450, least + 10) <= truth <= 560)
     each = spent / pictures * 1000
     return Result(name, pictures, found / pictures, round(worst, 2), len(distances), right, round(each, 1))
 
