@@ -50,6 +50,8 @@ def open_session(path: str | os.PathLike[str]) -> Session:
         raise RecordingError("no session", str(given), f"Give the session's folder or its {schema.SESSION_FILE}.")
     check_inside(file.parent, file)
     if not h5py.is_hdf5(file):
+        if file.name == schema.SESSION_FILE and (file.parent / schema.journal_path()).is_file():
+            raise RecordingError("is damaged at its start", str(file), f"Run: labcapture recover {file.parent}")
         raise RecordingError("not a session", str(given), f"Give the session's folder or its {schema.SESSION_FILE}.")
     is_packed = file.name != schema.SESSION_FILE
     if not is_packed and is_held(file.parent):

@@ -12,6 +12,7 @@ import pytest
 import labcapture
 from labcapture.cli import main
 from labcapture.core.errors import LabcaptureError
+from labcapture.export import formats
 from labcapture.recording import schema
 
 
@@ -60,7 +61,7 @@ BAD: dict[str, tuple[Callable[[Path], Path], str]] = {
     "never closed": (_set("closed", False), "labcapture recover"),
     "newer": (_set("version", schema.VERSION + 1), "Update labcapture"),
     "cut off": (_half, "labcapture recover|labcapture verify"),
-    "overwritten": (_no_head, "session's folder|labcapture verify"),
+    "overwritten": (_no_head, "labcapture recover|labcapture verify"),
     "no session.h5": (_no_file, "session's folder|recover"),
     "another file": (_text, "session's folder"),
     "nowhere": (_nowhere, "session's folder"),
@@ -72,8 +73,9 @@ COMMANDS = {
     "inspect": ("inspect", "{session}"),
     "report": ("inspect", "{session}", "--html", "{out}/report.html"),
     "transcode": ("transcode", "{session}", "{out}/copies", "--codec", "gzip"),
-    "casme3": ("export", "{session}", "{out}/exported", "--to", "casme3"),
-    "video": ("export", "{session}", "{out}/exported", "--to", "video"),
+    "pack": ("pack", "{session}", "{out}/packed.h5"),
+    "view": ("view", "{session}"),
+    **{name: ("export", "{session}", "{out}/exported", "--to", name) for name in formats.MODULES},
 }
 
 
@@ -82,6 +84,7 @@ def _complaint(command: str, session: Path, out: Path, capsys: pytest.CaptureFix
     arguments = [part.format(session=session, out=out) for part in COMMANDS[command]]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["labcapture", *arguments])
+        patch.setenv("QT_QPA_PLATFORM", "offscreen")  # of the viewer, if it came so far as to open a window
         with pytest.raises(SystemExit) as ended:
             main()
     said = capsys.readouterr()
