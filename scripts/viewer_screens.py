@@ -75,10 +75,11 @@ def blend(window: ViewerWindow) -> None:
 
 
 def motion(window: ViewerWindow) -> None:
-    """Show what moved in half a second."""
+    """Show what moved from one trial to the next."""
     side(window)
     window.set_reference()
-    window.steering.step(15)
+    window.steering.go_trial(1)
+    window.steering.step(60)
     window.toggle_difference()
 
 

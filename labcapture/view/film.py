@@ -134,6 +134,7 @@ class Film:
             for stream in trial.streams.values():
                 len(stream)
         self._reels: dict[tuple[str, str], Reel] = {}
+        self._spans: dict[str, tuple[float, float]] = {}
         ends = [(trial.start, trial.stop) for trial in self.trials]
         ends += [(times[0], times[-1]) for it in session.samples.values() if len(times := it.time)]
         for sound in session.audio.values():
@@ -166,15 +167,14 @@ class Film:
 
     def span(self, trial: Trial) -> tuple[float, float]:
         """Return LSL times (s) of the first and the last frame; of its limits where it has none."""
-        return self._from(trial), self._to(trial)
-
-    def _from(self, trial: Trial) -> float:
-        times = [self.reel(trial, name).time for name in trial]
-        return float(min((it[0] for it in times if len(it)), default=trial.start))
-
-    def _to(self, trial: Trial) -> float:
-        times = [self.reel(trial, name).time for name in trial]
-        return float(max((it[-1] for it in times if len(it)), default=trial.stop))
+        if trial.id not in self._spans:
+            times = [it for name in trial.streams if len(it := self.reel(trial, name).time)]
+            first, last = min((it[0] for it in times), default=None), max((it[-1] for it in times), default=None)
+            self._spans[trial.id] = (
+                float(trial.start if first is None else first),
+                float(trial.stop if last is None else last),
+            )
+        return self._spans[trial.id]
 
     def reel(self, trial: Trial, stream: str) -> Reel:
         """Return a stream of a trial; `KeyError` if the trial lacks it."""

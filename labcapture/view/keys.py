@@ -83,12 +83,13 @@ class Help(QDialog):
         columns = QHBoxLayout(self)
         columns.setContentsMargins(24, 18, 24, 20)
         columns.setSpacing(36)
-        for names in (("Play", "Go"), ("Look",), ("Measure", "Window")):
+        for names in (("Play", "Go"), ("Look", "Measure"), ("Window",)):
             column = QVBoxLayout()
             for name in names:
                 column.addWidget(label(name, "section"))
                 grid = QGridLayout()
                 grid.setHorizontalSpacing(14)
+                grid.setVerticalSpacing(4)
                 for row, binding in enumerate(GROUPS[name]):
                     keys = label("  ".join(_native(key) for key in binding.keys), "strong")
                     grid.addWidget(keys, row, 0, Qt.AlignmentFlag.AlignLeft)
@@ -101,7 +102,7 @@ class Help(QDialog):
 
 
 def _native(key: str) -> str:
-    return {"Left": "←", "Right": "→", "Up": "↑", "Down": "↓"}.get(
-        key,
-        QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText).replace("Left", "←").replace("Right", "→"),
-    )
+    words = QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText)
+    for name, arrow in (("Left", "←"), ("Right", "→"), ("Up", "↑"), ("Down", "↓")):
+        words = arrow.join(words.rsplit(name, 1)) if words.endswith(name) and not words.startswith("Pg") else words
+    return words

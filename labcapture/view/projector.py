@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from labcapture.core.errors import LabcaptureError, RecordingError
 from labcapture.core.geometry import Lens, point
@@ -18,6 +18,7 @@ from labcapture.view.picture import Layer, PictureView, image_of
 
 _OVER = ">"  # depth>color: depth in the pixels of color
 _AHEAD = 10  # frames decoded beyond the one that is seen, in the direction of travel
+_REST_MS = 60  # so long one must have stayed before neighbours are decoded
 _LINE = 0xE6FFFFFF  # contours
 
 
@@ -41,7 +42,7 @@ class Mode:
     opacity: float = 0.5
     difference: bool = False
     reference: float | None = None
-    gain: float = 8.0
+    gain: float = 4.0
     contour_mm: float = 0.0
     near_mm: float = 400.0
     far_mm: float = 1600.0
@@ -68,6 +69,10 @@ class Projector(QObject):
         self.mode = Mode()
         self.time = film.start
         self.cache = PictureCache(self._read, lambda _: self._came.emit())
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(_REST_MS)
+        self._rest.timeout.connect(self._prefetch)
         self._came.connect(self._project)  # from a thread of the cache into this one
         self._pending: set[str] = set()
         self._measured: dict[str, tuple[NDArray[np.uint16], str]] = {}
@@ -75,25 +80,36 @@ class Projector(QObject):
 
     def close(self) -> None:
         """End the decoding."""
+        self._rest.stop()
+        self._pending.clear()  # what comes from now on is for nobody
         self.cache.close()
 
     # What is wanted ---------------------------------------------------------------------------------------------------
 
-    def show(self, time: float, stride: int = 1) -> None:
+    def show(self, time: float, stride: int = 0) -> None:
         """Show LSL ``time`` (s) as soon as it is decoded; what was asked for before and is not there yet is given up.
 
-        ``stride`` tells how many frames on the next picture will be, if time goes on.
+        ``stride`` tells how many frames on the next picture will be, if time goes on. Otherwise neighbours are decoded
+        only after a moment of rest: whoever scrubs wants them least.
         """
-        self._direction = stride if time >= self.time else -stride
+        self._direction = stride or (1 if time >= self.time else -1)
         self.time = time
         self._pending = {"color"} if self.mode.blend else {"color", "depth"}
         moments = [self._keys(time)]
         if self.mode.difference and self.mode.reference is not None:
             moments.append(self._keys(self.mode.reference))
         keys = [key for keys in moments for key in keys]
-        keys += self._ahead(moments[0])
-        self.cache.want(keys)
+        self._rest.start()
+        self.cache.want(keys + self._ahead(moments[0]) if stride else keys)
         self._project()
+
+    def _prefetch(self) -> None:
+        """Decode what is near, once nothing more urgent is waited for."""
+        if self._pending:
+            self._rest.start()
+        else:
+            keys = self._keys(self.time)
+            self.cache.want(keys + self._ahead(keys))
 
     def set_mode(self, **changes: Any) -> None:  # noqa: ANN401 - any field of Mode
         """Change how pictures are shown."""

@@ -37,7 +37,7 @@ class Steering(QObject):
         """LSL seconds."""
         return self.projector.time
 
-    def go(self, time: float, stride: int = 1) -> None:
+    def go(self, time: float, stride: int = 0) -> None:
         """Show LSL ``time`` (s)."""
         time = min(max(time, self.film.start), self.film.stop)
         self.projector.show(time, stride)

@@ -64,6 +64,7 @@ class ViewerWindow(QMainWindow):
         self.options = LookPanel(self._call)
         self.measures = MeasurePanel()
         self._message = ""
+        self._by_hand = False
         voice = next(iter(session.audio.values()), None)
         player = Player(Voice(voice) if voice is not None and len(voice) else None)
         self.steering = Steering(film, self.projector, player)
@@ -103,14 +104,13 @@ class ViewerWindow(QMainWindow):
             self.tracks.renew()
 
     def _arrange(self, session: Session) -> None:
-        halves = QSplitter(Qt.Orientation.Vertical)
+        self._halves = halves = QSplitter(Qt.Orientation.Vertical)
+        halves.splitterMoved.connect(self._moved_splitter)
         halves.setChildrenCollapsible(False)
         halves.setHandleWidth(6)
         panes = _row(self.color_pane, self.depth_pane)
         halves.addWidget(_column(panes, self.transport))
         halves.addWidget(self.tracks)
-        halves.setStretchFactor(0, 3)
-        halves.setStretchFactor(1, 2)
         listed, inner = panel("Events")
         inner.addWidget(self.events, 1)
         self._side = _column(listed, self.options, self.measures)
@@ -233,6 +233,7 @@ class ViewerWindow(QMainWindow):
         """Side by side, or depth over colour."""
         self.depth_pane.setVisible(self.projector.mode.blend)
         self._set_mode(blend=not self.projector.mode.blend)
+        self._share_height()
 
     def change_opacity(self, way: int) -> None:
         """Less (-1) or more (1) depth over colour."""
@@ -313,7 +314,7 @@ class ViewerWindow(QMainWindow):
 
     def _show_time(self) -> None:
         color, depth = self.projector.shown()
-        mine = color if color.index is not None else depth
+        mine = color if self.projector.camera.color else depth
         if not self.transport.clock.hasFocus():
             self.transport.clock.setText(self.film.clock(self.projector.time))
         if not self.transport.frame.hasFocus():
@@ -326,6 +327,19 @@ class ViewerWindow(QMainWindow):
         words = self._message or steering.words()
         self.transport.show_playing(steering.player.playing, steering.speed, words)
 
+    def _moved_splitter(self) -> None:
+        self._by_hand = True
+
+    def _share_height(self) -> None:
+        """Give the pictures the height at which they fill their width, and the time line the rest, which it needs."""
+        if self._by_hand:
+            return
+        width = self._halves.width() / (1 if self.projector.mode.blend else 2)
+        wanted = round(width * 9 / 16) + self.transport.sizeHint().height() + 8
+        height = self._halves.height()
+        upper = min(wanted, height - self.tracks.minimumSizeHint().height())
+        self._halves.setSizes([upper, height - upper])
+
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         """Grow all sizes with the window."""
         super().resizeEvent(event)
@@ -337,6 +351,7 @@ class ViewerWindow(QMainWindow):
             self.events.set_scale()
             self.transport.set_scale()
             self.tracks.renew()
+        QTimer.singleShot(0, self, self._share_height)  # once the layout knows the new size
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
         """End playing and all threads."""
