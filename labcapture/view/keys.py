@@ -85,6 +85,7 @@ class Help(QDialog):
         columns.setSpacing(36)
         for names in (("Play", "Go"), ("Look", "Measure"), ("Window",)):
             column = QVBoxLayout()
+            column.setSpacing(6)
             for name in names:
                 column.addWidget(label(name, "section"))
                 grid = QGridLayout()
@@ -96,7 +97,7 @@ class Help(QDialog):
                     grid.addWidget(label(binding.words), row, 1)
                 grid.setColumnStretch(1, 1)
                 column.addLayout(grid)
-                column.addSpacing(10)
+                column.addSpacing(14)
             column.addStretch(1)
             columns.addLayout(column)
 

@@ -76,7 +76,8 @@ class Projector(QObject):
         self._came.connect(self._project)  # from a thread of the cache into this one
         self._pending: set[str] = set()
         self._measured: dict[str, tuple[NDArray[np.uint16], str]] = {}
-        self._direction = 1
+        self._asked: list[Key] = []
+        self._stride = 1
 
     def close(self) -> None:
         """End the decoding."""
@@ -92,15 +93,22 @@ class Projector(QObject):
         ``stride`` tells how many frames on the next picture will be, if time goes on. Otherwise neighbours are decoded
         only after a moment of rest: whoever scrubs wants them least.
         """
-        self._direction = stride or (1 if time >= self.time else -1)
+        way = 1 if time >= self.time else -1
         self.time = time
+        keys = self._keys(time)
+        if stride and keys == self._asked and not self._pending:
+            return  # the same frame still
+        self._asked, self._stride = keys, stride or way
         self._pending = {"color"} if self.mode.blend else {"color", "depth"}
-        moments = [self._keys(time)]
+        wanted = list(keys)
         if self.mode.difference and self.mode.reference is not None:
-            moments.append(self._keys(self.mode.reference))
-        keys = [key for keys in moments for key in keys]
-        self._rest.start()
-        self.cache.want(keys + self._ahead(moments[0]) if stride else keys)
+            wanted += self._keys(self.mode.reference)
+        if stride:
+            self._rest.stop()
+            wanted += self._ahead()
+        else:
+            self._rest.start()
+        self.cache.want(wanted)
         self._project()
 
     def _prefetch(self) -> None:
@@ -108,8 +116,7 @@ class Projector(QObject):
         if self._pending:
             self._rest.start()
         else:
-            keys = self._keys(self.time)
-            self.cache.want(keys + self._ahead(keys))
+            self.cache.want(self._asked + self._ahead())
 
     def set_mode(self, **changes: Any) -> None:  # noqa: ANN401 - any field of Mode
         """Change how pictures are shown."""
@@ -118,7 +125,11 @@ class Projector(QObject):
 
     def shown(self) -> tuple[Shown, Shown]:
         """Return which frames of colour and depth belong to this moment."""
-        return self._film.at(self.time, self.camera.color), self._film.at(self.time, self.camera.depth)
+        return self.shown_at(self.time)
+
+    def shown_at(self, time: float) -> tuple[Shown, Shown]:
+        """Return which frames of colour and depth belong to LSL ``time`` (s)."""
+        return self._film.at(time, self.camera.color), self._film.at(time, self.camera.depth)
 
     @property
     def waiting(self) -> bool:
@@ -139,21 +150,20 @@ class Projector(QObject):
         return f"{self.camera.depth}{_OVER}{self.camera.color}" if self.mode.blend else str(self.camera.depth)
 
     def _keys(self, time: float) -> list[Key]:
-        color, depth = (self._film.at(time, name) for name in (self.camera.color, self.camera.depth))
+        color, depth = self.shown_at(time)
         keys = [] if color.index is None else [Key(color.trial, color.stream, color.index)]
         if depth.index is not None:
             keys.append(Key(depth.trial, self._depth_name(), depth.index))
         return keys
 
-    def _ahead(self, keys: list[Key]) -> list[Key]:
-        coming = []
-        for step in (*range(1, _AHEAD + 1), -1, -2):
-            for key in keys:
-                stream = key.stream.partition(_OVER)[0]
-                index = key.frame + step * self._direction
-                if 0 <= index < len(self._reel(key.trial, stream)):
-                    coming.append(key._replace(frame=index))
-        return coming
+    def _ahead(self) -> list[Key]:
+        """Return what will be wanted if one goes on as before, and a little of where one came from."""
+        trial = self._film.trial_at(self.time)
+        reel = None if trial is None else self._film.lead(trial, self.camera)
+        if reel is None:
+            return []
+        steps = (*range(1, _AHEAD + 1), -1, -2)
+        return [key for step in steps for key in self._keys(self.time + step * self._stride * reel.period)]
 
     def _reel(self, trial: str, stream: str) -> Reel:
         return self._film.reel(self._film.session.trials[trial], stream)
@@ -199,8 +209,10 @@ class Projector(QObject):
                 ready = pixels is not None and self._color(layers, pixels, before)
                 if ready and self.mode.blend:
                     ready = self._over(layers, depth)
-                    words = "no frame" if depth.index is None else self._caption(depth)
+                    words = "no frame" if depth.index is None else self._caption(depth) if ready else "…"
                     caption = f"{caption}   +   {depth.stream} {words.removeprefix(depth.stream).strip()}"
+                    if not ready and abs(self._stride) == 1 and self._rest.isActive():  # colour need not wait for depth
+                        pane.show_layers(layers, caption)
             else:
                 pixels = self._get(_key(mine))
                 ready = pixels is not None and self._depth(layers, pixels, before)
@@ -266,7 +278,7 @@ class Projector(QObject):
 
     def _contour(self, layers: list[Layer], counts: NDArray[np.uint16], count_mm: float) -> None:
         if self.mode.contour_mm > 0:
-            lines = rendering.contours(counts, count_mm, self.mode.contour_mm)
+            lines = rendering.contours(counts, count_mm, self.mode.contour_mm, self.mode.far_mm)
             layers.append(Layer(image_of(rendering.line_picture(lines, _LINE))))
 
     def _caption(self, shown: Shown) -> str:

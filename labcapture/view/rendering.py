@@ -71,12 +71,14 @@ def _bands(count_mm: float, every_mm: float) -> NDArray[np.uint16]:
     return table
 
 
-def contours(counts: Counts, count_mm: float, every_mm: float) -> NDArray[np.bool_]:
-    """Return where lines of equal distance run, one for each multiple of ``every_mm``.
+def contours(counts: Counts, count_mm: float, every_mm: float, far_mm: float = np.inf) -> NDArray[np.bool_]:
+    """Return where lines of equal distance run, one for each multiple of ``every_mm`` up to ``far_mm``.
 
     A line runs at a point when its right or lower neighbour lies in another band; both must have been measured.
     """
     band, known = np.take(_bands(count_mm, every_mm), counts, mode="clip"), counts > 0
+    if far_mm < _COUNTS * count_mm:
+        known &= counts <= far_mm / count_mm
     lines = np.zeros(counts.shape, bool)
     lines[:, :-1] = (band[:, 1:] != band[:, :-1]) & known[:, 1:] & known[:, :-1]
     lines[:-1] |= (band[1:] != band[:-1]) & known[1:] & known[:-1]

@@ -75,10 +75,21 @@ class Steering(QObject):
             at = self.film.at(time, self.projector.lead)
             self.skipped += at.index is not None and at.index != now
         self._waited_for = now
-        self.go(time, max(1, round(self.speed)))
+        stride = max(1, round(self.speed))
+        self.go(self._beat(time, stride), stride)
         if time >= self.film.stop:
+            self.go(time)
             self.pause()
         self.changed.emit()
+
+    def _beat(self, time: float, stride: int) -> float:
+        """Return the moment whose picture is shown at ``time``: at 2 and 4 times, every second and fourth frame."""
+        trial = self.film.trial_at(time)
+        reel = None if trial is None or stride == 1 else self.film.lead(trial, self.projector.camera)
+        if reel is None or not len(reel):
+            return time
+        beat, first = stride * reel.period, float(reel.time[0])
+        return max(first + int((time - first) / beat) * beat, self.film.start)
 
     def set_speed(self, place: int) -> None:
         """Play at one of `SPEEDS`."""

@@ -337,7 +337,7 @@ class ViewerWindow(QMainWindow):
         width = self._halves.width() / (1 if self.projector.mode.blend else 2)
         wanted = round(width * 9 / 16) + self.transport.sizeHint().height() + 8
         height = self._halves.height()
-        upper = min(wanted, height - self.tracks.minimumSizeHint().height())
+        upper = min(wanted, height - self.tracks.sizeHint().height())
         self._halves.setSizes([upper, height - upper])
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
