@@ -111,10 +111,18 @@ def run(
     resume: Annotated[Path | None, typer.Option(help="Session that this one goes on with; what is done stays.")] = None,
     speed: Annotated[float, typer.Option(min=0.01, max=100, help="How much faster the autopilot is.")] = 1.0,
     experimenter: Annotated[str, typer.Option(help="Experimenter's pseudonym.")] = "",
+    look_first: Annotated[
+        bool, typer.Option("--preflight", help="Look at the whole rig first; no-go: exit 1.")
+    ] = False,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--override", metavar="ROW=REASON", help="Why to go on though this row of the preflight fails."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Run a session."""
-    from labcapture.cli.run import run_session
+    from labcapture.cli.preflight import report_json
+    from labcapture.cli.run import NoGo, run_session
 
     result = run_session(
         protocol=protocol,
@@ -132,7 +140,14 @@ def run(
         resume=resume,
         speed=speed,
         experimenter=experimenter,
+        look_first=look_first,
+        overrides=overrides or (),
     )
+    if isinstance(result, NoGo):
+        if as_json:
+            _print_json({**report_json(result.report), "without_reason": result.rows})
+        result.tell(terminal)
+        raise typer.Exit(1)
     if as_json:
         _print_json(result.model_dump(mode="json"))
     raise typer.Exit(0 if result.completed and not result.error else 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -14,11 +15,28 @@ from rich.table import Table
 from rich.text import Text
 
 from labcapture.core.errors import BadInput, EngineError
+from labcapture.engine.check_messages import CheckView, Preflight
 from labcapture.engine.client import Client
 from labcapture.engine.messages import Abort, EngineState, Prepare, SessionResult, Shutdown, Snapshot, Start
+from labcapture.engine.preflight_rows import Report
 
+_LOOK_S = 5.0  # for which every stream is measured before the session
 _PREPARE_S = 120.0
 _CLOSE_S = 20.0
+
+
+@dataclass(frozen=True)
+class NoGo:
+    """There was no session: rows of the preflight failed, and for some of them no reason was given to go on."""
+
+    report: Report
+    rows: tuple[str, ...]
+    """Group and name of those."""
+
+    def tell(self, terminal: Console) -> None:
+        """Say what could be done."""
+        options = " ".join(f'--override "{row}=REASON"' for row in self.rows)
+        terminal.print(f"no session. Mend it, or add {options}", style="bold red", markup=False, soft_wrap=True)
 
 
 def run_session(
@@ -38,8 +56,10 @@ def run_session(
     resume: Path | None = None,
     speed: float = 1.0,
     experimenter: str = "",
-) -> SessionResult:
-    """Run one session from its files to its verdict.
+    look_first: bool = False,
+    overrides: Sequence[str] = (),
+) -> SessionResult | NoGo:
+    """Run one session from its files to its verdict, after a preflight if ``look_first``.
 
     Raises
     ------
@@ -56,17 +76,22 @@ def run_session(
         autopilot=autopilot,
         language=language,
         seed=seed,
-        variables=_assignments(settings),
+        variables=_assignments(settings, "--set NAME=VALUE"),
         resume=str(resume.resolve()) if resume else None,
         speed=speed,
         experimenter=experimenter,
+        overrides=_assignments(overrides, "--override ROW=REASON"),
     )
+    if overrides and not look_first:
+        raise BadInput("is a reason to go on after a preflight", "--override", "Add --preflight.")
     if not headless:
         from labcapture.console.app import check_screen
 
         check_screen()
     client = Client.spawn()
     try:
+        if look_first and (no_go := _look(client, prepare, terminal)) is not None:
+            return no_go
         with terminal.status("opening the rig and the participant's screen"):
             client.command(prepare, timeout=_PREPARE_S)
         if headless or autopilot is not None:
@@ -78,19 +103,54 @@ def run_session(
     return result
 
 
-def _assignments(settings: Sequence[str]) -> dict[str, str]:
-    """Return NAME=VALUE pairs as a mapping.
+def _assignments(options: Sequence[str], form: str) -> dict[str, str]:
+    """Return options of the ``form`` --OPTION NAME=VALUE as a mapping.
 
     Raises
     ------
     BadInput
-        There is no ``=`` in one.
+        There is no name or no ``=`` in one.
     """
-    pairs = [text.partition("=") for text in settings]
+    pairs = [text.partition("=") for text in options]
     for name, equals, value in pairs:
-        if not name or not equals:
-            raise BadInput("names no variable", f"--set {name}{value}", "Write --set NAME=VALUE.")
+        if not name.strip() or not equals:
+            raise BadInput("names nothing", f"{form.split(maxsplit=1)[0]} {name}{equals}{value}", f"Write {form}.")
     return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _look(client: Client, prepare: Prepare, terminal: Console) -> NoGo | None:
+    """Have the engine look at the rig; return why there can be no session, None if there can be one.
+
+    Raises
+    ------
+    EngineError
+        There could be no look at all.
+    """
+    from labcapture.cli.preflight import render_report
+
+    asked = prepare.model_dump(include={"rig", "protocol", "out", "stimuli"})
+    client.command(Preflight(**asked, seconds=_LOOK_S))
+    with terminal.status("preflight") as status:
+        while (view := _checked(client)).doing:
+            status.update(f"preflight: {view.doing}")
+    if view.error:
+        raise EngineError(f"no preflight: {view.error}")
+    report = Report(rig=view.rig, protocol=prepare.protocol, simulated=view.simulated, seconds=_LOOK_S, rows=view.rows)
+    without = tuple(f"{row.group} {row.name}" for row in view.failed if not prepare.reason(row.group, row.name))
+    if view.failed:
+        terminal.print(render_report(report))
+    for row in view.failed:
+        if reason := prepare.reason(row.group, row.name):
+            terminal.print(f"{row.group} {row.name}: going on, for {reason}", style="yellow", markup=False)
+    return NoGo(report, without) if without else None
+
+
+def _checked(client: Client) -> CheckView:
+    """Return the next view of the look."""
+    while True:
+        snapshot = client.snapshots(timeout=2.0)
+        if snapshot is not None and snapshot.check is not None:
+            return snapshot.check
 
 
 def _follow(client: Client, terminal: Console) -> SessionResult:

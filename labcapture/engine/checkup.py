@@ -137,15 +137,15 @@ class Checkup:
         Raises
         ------
         EngineError
-            A row failed, and the command does not say why to go on all the same.
+            A row failed, and the command does not say why to go on all the same. It may have a reason for each.
         """
         view = self._view
         if view is None or not _same(view.rig, command.rig) or not _same(view.protocol, command.protocol):
             return ()
-        if view.failed and not command.override.strip():
-            failed = ", ".join(f"{row.group} {row.name}" for row in view.failed[:3])
+        hindering = [row for row in view.failed if not command.reason(row.group, row.name)]
+        if hindering:
+            failed = ", ".join(f"{row.group} {row.name}" for row in hindering[:3])
             raise EngineError(f"the preflight says no-go: {failed}", mend="Mend it, or give a reason to go on.")
-        reason = command.override.strip()
         return tuple(
             Looked(
                 self._times.get(row.group, self._began),
@@ -154,7 +154,7 @@ class Checkup:
                 row.verdict,
                 row.reading,
                 row.limit,
-                reason if row.verdict == "fail" else "",
+                command.reason(row.group, row.name) if row.verdict == "fail" else "",
             )
             for row in view.rows
         )

@@ -44,6 +44,14 @@ class Prepare(Model):
     speed: float = Field(default=1.0, gt=0, le=100, description="How fast the autopilot answers, reads and waits")
     resume: str | None = Field(default=None, description="Folder of the session that this one goes on with")
     override: str = Field(default="", max_length=500, description="Why to go on although the preflight says no-go")
+    overrides: dict[str, Annotated[str, Field(max_length=500)]] = Field(
+        default_factory=dict, description="The same for single rows, by name ('flat') or group and name ('eda flat')"
+    )
+
+    def reason(self, group: str, row: str) -> str:
+        """Return why to go on though this row of the preflight failed; empty: there is no reason."""
+        given = (self.overrides.get(name, "").strip() for name in (f"{group} {row}", row))
+        return next(filter(None, given), self.override.strip())
 
 
 class Start(Model):

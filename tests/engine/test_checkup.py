@@ -92,7 +92,11 @@ def test_a_failing_row_needs_a_reason_and_the_session_keeps_it(client: Client, t
     with pytest.raises(EngineError, match=r"no-go.*flat"):
         client.command(prepare)
     assert client.snapshot().state is EngineState.IDLE
-    folder = Path(client.command(prepare.model_copy(update={"override": "skin is dry"}), 120)["folder"])
+    some = prepare.model_copy(update={"overrides": {"eda flat": "skin is dry", "range": " "}})
+    with pytest.raises(EngineError, match=r"no-go.*eda range"):
+        client.command(some)
+    given = {"override": "a busy machine", "overrides": {"eda flat": "skin is dry", "range": "the same"}}
+    folder = Path(client.command(prepare.model_copy(update=given), 120)["folder"])
     assert client.snapshot().check is None
     client.command(Abort())
     result = _ended(client)
@@ -101,7 +105,9 @@ def test_a_failing_row_needs_a_reason_and_the_session_keeps_it(client: Client, t
         rows = session["preflight"][:]
     assert len(rows) == len(again.rows)
     reasons = {row["what"].decode(): row["override"].decode() for row in rows if row["override"]}
-    assert reasons["flat"] == "skin is dry"
+    assert reasons.pop("flat") == "skin is dry"
+    assert reasons.pop("range") == "the same"
+    assert set(reasons.values()) <= {"a busy machine"}
     assert all(row["verdict"] == b"fail" for row in rows if row["override"])
 
 
