@@ -149,7 +149,11 @@ class Films:
             painted: NDArray[Any] = table[picture]
             return painted
 
-        return paint, {"picture": "depth in colours, warm is near", "near_mm": near, "far_mm": far}
+        return paint, {
+            "picture": "depth in colours by disparity, warm is near; every other 10 mm is darker",
+            "near_mm": near,
+            "far_mm": far,
+        }
 
     def _about(
         self, trial: Trial, stream: FrameStream, zero: float, sounds: list[Sound], facts: Mapping[str, Any]

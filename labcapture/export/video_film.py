@@ -132,7 +132,8 @@ class _Film:
         height, width = stream.shape[1:3]
         is_gray = len(stream.shape) == 3
         if self._codec.is_lossless:
-            name, options = "ffv1", {"level": "3", "coder": "1", "g": "1", "slices": "4", "slicecrc": "1"}
+            coder = "1" if is_gray else "0"  # of colour 0 takes 40 % less time for 3 % more bytes; 16 bits need 1
+            name, options = "ffv1", {"level": "3", "coder": coder, "g": "1", "slices": "4", "slicecrc": "1"}
             pixels = ("gray16le" if stream.dtype == np.uint16 else "gray") if is_gray else "bgr0"
         else:
             name, options = "libx264", {"crf": str(quality), "preset": "veryfast", "bf": "0"}

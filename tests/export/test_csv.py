@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import wave
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +24,9 @@ def truth(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return record_truth(tmp_path_factory.mktemp("truth"))[0]
 
 
-read = partial(pd.read_csv, float_precision="round_trip")  # its default is faster, and 1e-15 off
+def read(path: Path, *, keep_default_na: bool = True) -> pd.DataFrame:
+    """Read to the last bit; the default is faster, and 1e-15 off."""
+    return pd.read_csv(path, float_precision="round_trip", keep_default_na=keep_default_na)
 
 
 def test_every_table_and_signal_comes_back(truth: Path, tmp_path: Path) -> None:
