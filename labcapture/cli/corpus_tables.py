@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table as Grid
 from rich.text import Text
@@ -50,31 +51,37 @@ def write_table(frame: pd.DataFrame, out: Path) -> None:
 
 
 def _grid(title: str, *columns: tuple[str, bool]) -> Grid:
+    """Return an empty table with columns (name, whether of numbers); those of texts give way where it is narrow."""
     grid = Grid(
         title=title, title_justify="left", title_style="bold", box=None, header_style="dim", padding=(0, 2, 0, 0)
     )
     for name, number in columns:
-        grid.add_column(name, justify="right" if number else "left", no_wrap=True)
+        width = len(name) if number else None
+        grid.add_column(name, justify="right" if number else "left", no_wrap=number, min_width=width, overflow="fold")
     return grid
 
 
 def render_table(frame: pd.DataFrame) -> RenderableType:
     """Draw the columns that fit a terminal of 80; a file has all of them."""
     heads = ("clip", "emotion", "length", "colour", "lost", "depth", "lost", "rate", "felt")
-    lines = [Text("  " + _line(*heads), style="dim")]
+    lines: list[RenderableType] = [Text("  " + _line(*heads), style="dim")]
     before = ""
     for clip in frame.head(_MOST_ROWS).to_dict("records"):
         known = {str(name): value for name, value in clip.items() if not pd.isna(value)}
         if known["folder"] != before:
             before = known["folder"]
             lines.append(_head(known))
+            if known["problem"]:  # in full: it ends with what to do
+                lines.append(Padding(Text(printable(str(known["problem"])), style="yellow"), (0, 0, 0, 2)))
         if known["trial"]:
             lines.append(_clip(known))
     if len(frame) > _MOST_ROWS:
         lines.append(Text(f"and {len(frame) - _MOST_ROWS} more rows; --out FILE.parquet writes all", style="yellow"))
     each = frame.drop_duplicates("folder")
     simulated = int(each["simulated"].fillna(value=False).sum())
-    lines.append(Text(f"\n{len(each)} sessions, {simulated} of them simulated", style="bold"))
+    lines.append(
+        Text(f"\n{len(each)} session{'' if len(each) == 1 else 's'}, {simulated} of them simulated", style="bold")
+    )
     return Group(*lines)
 
 
@@ -89,7 +96,7 @@ def _head(clip: Mapping[str, Any]) -> Text:
     if clip.get("simulated"):
         line.append("  simulated", style="dark_orange3")
     if clip["problem"] or clip["state"] not in {"closed", "recovered"}:
-        return line.append(f"  {clip['state']}: {printable(str(clip['problem']))}".rstrip(": "), style="yellow")
+        return line.append(f"  {clip['state']}", style="yellow")
     part = f"Part {clip['part']}, " if clip["part"] != "none" else ""
     style = "green" if clip["verdict"] == "labelled" else "yellow"
     return line.append(f"  {part}{clip['verdict']}", style=style)
@@ -204,7 +211,7 @@ def tell_outcomes(what: str, outcomes: Sequence[Outcome], terminal: Console) -> 
         tries = f" (tried {outcome.tries} times)" if outcome.tries > 1 else ""
         said = f"{outcome.name}: {outcome.what}{tries}"
         terminal.print(said, style="red", markup=False, highlight=False, soft_wrap=True)
-    said = f"{what}: {facts['done']} done, {facts['skipped']} skipped as done before, {facts['failed']} failed"
+    said = f"{what}: {facts['done']} done, {facts['skipped']} skipped (nothing to do), {facts['failed']} failed"
     if not outcomes:
         said = f"{what}: no session lies here"
     terminal.print(said, style="bold red" if failed else "green", highlight=False)
