@@ -159,22 +159,24 @@ class Alignment:
         lie in the colour picture as a whole is left out, as the SDK's own alignment does.
         """
         lens = self.color.lens
-        known = np.flatnonzero(depth_mm.ravel() > 0)  # False of NaN
-        z_mm = depth_mm.ravel()[known]
-        left, top = self._pixels(self._corners[0][:, known], z_mm)
-        right, bottom = self._pixels(self._corners[1][:, known], z_mm)
-        z = self._moved(self._middle[:, known], z_mm)[2]
-        inside = (left >= 0) & (top >= 0) & (right < lens.width) & (bottom < lens.height) & (z > 0)
+        z_mm = depth_mm.ravel()
+        left, top = self._pixels(self._corners[0], z_mm)
+        right, bottom = self._pixels(self._corners[1], z_mm)
+        z = self._middle[2] * z_mm + np.float32(self.pose.translation_mm[2])
+        inside = (left >= 0) & (top >= 0) & (right < lens.width) & (bottom < lens.height) & (z > 0)  # False of NaN
         inside &= (left <= right) & (top <= bottom)
-        left, top, z = left[inside], top[inside], z[inside]
-        wide, high = right[inside] - left, bottom[inside] - top
+        if not inside.all():
+            left, top, right, bottom, z = (it[inside] for it in (left, top, right, bottom, z))
+        wide, high = right - left, bottom - top
         seen = np.full(lens.height * lens.width, np.inf, np.float32)
         start = top * lens.width + left
         for down in range(int(high.max(initial=0)) + 1):
             for across in range(int(wide.max(initial=0)) + 1):
-                covers = (wide >= across) & (high >= down)
-                at, value = (start[covers], z[covers]) if across or down else (start, z)
-                np.minimum.at(seen, at + (down * lens.width + across), value)
+                if across or down:
+                    covers = np.flatnonzero((wide >= across) & (high >= down))
+                    np.minimum.at(seen, start[covers] + (down * lens.width + across), z[covers])
+                else:
+                    np.minimum.at(seen, start, z)
         seen[np.isinf(seen)] = np.nan
         return seen.reshape(lens.height, lens.width)
 
@@ -184,13 +186,15 @@ class Alignment:
         x, y, z = self._moved(rays, z_mm)
         with np.errstate(invalid="ignore", divide="ignore"):
             x, y = self.color.distort(x / z, y / z)
-            column = np.floor(x * lens.fx + (lens.ppx + 0.5))
-            row = np.floor(y * lens.fy + (lens.ppy + 0.5))
-        return _whole(column, lens.width), _whole(row, lens.height)
+            return _whole(x * lens.fx + (lens.ppx + 0.5), lens.width), _whole(
+                y * lens.fy + (lens.ppy + 0.5), lens.height
+            )
 
 
 def _whole(at: Plane, size: int) -> NDArray[np.int32]:
-    return np.nan_to_num(np.clip(at, -1, size), nan=-1).astype(np.int32)
+    """Return the whole part; -1 of what lies before 0, ``size`` of what lies behind that or is not known."""
+    whole: NDArray[np.int32] = np.fmax(np.floor(np.fmin(at, np.float32(size))), np.float32(-1)).astype(np.int32)
+    return whole
 
 
 def millimetres(depth: FrameStream) -> np.float32:
