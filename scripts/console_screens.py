@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image as Picture
 from PySide6.QtWidgets import QApplication
 
@@ -44,6 +45,7 @@ from labcapture.engine.preview import PreviewBoard
 FOLDER = Path(__file__).parents[1] / "docs" / "images"
 NOW = 5000.0  # LSL time of all snapshots (s)
 SETTLE_S = 0.5
+STAGE_SIZE = (384, 216)  # px, of the pictures of the participant's screen
 EMOTIONS = ("disgust", "fear", "sadness", "anger", "happiness", "fear", "disgust")
 
 SPECS = (
@@ -241,7 +243,8 @@ def measured(scene: Scene, *, good: bool) -> HeadView:
 
 def board(scene: Scene) -> PreviewBoard:
     """Return a preview memory with pictures of ``scene``, half a minute of voice and of EDA."""
-    made = PreviewBoard(SPECS)
+    made = PreviewBoard(SPECS, STAGE_SIZE)
+    made.show_stage(film(), NOW)
     rng = np.random.default_rng(7)
     made.show("color", scene.color(), 19200, NOW)
     made.show("depth", scene.depth(), 19198, NOW)
@@ -256,6 +259,19 @@ def board(scene: Scene) -> PreviewBoard:
         level = level + height * (np.exp(-since / 4) - np.exp(-since / 0.8))
     made.trace("eda", times, level[:, None])
     return made
+
+
+def film() -> NDArray[np.uint8]:
+    """Return (216, 384, 3) of a film that the participant sees: waves at dusk."""
+    height, width = STAGE_SIZE[1], STAGE_SIZE[0]
+    y, x = np.mgrid[0:height, 0:width] / height
+    sky = np.stack([0.95 - 0.5 * y, 0.62 - 0.25 * y, 0.45 + 0.2 * y], axis=-1)
+    waves = 0.5 + 0.5 * np.sin(60 * np.clip(y - 0.55, 0, None) ** 0.7 + 4 * np.sin(3 * x) * y)
+    sea = np.stack([0.05 + 0.3 * waves * (1 - y), 0.2 + 0.25 * waves, 0.35 + 0.3 * waves], axis=-1)
+    picture = np.where((y > 0.55)[..., None], sea, sky)
+    sun = np.hypot(x - 1.15, y - 0.42) < 0.09
+    picture[sun & (y <= 0.55)] = (1.0, 0.86, 0.6)
+    return np.asarray(np.clip(picture, 0, 1) * 255, np.uint8)
 
 
 def views(good: Scene, bad: Scene) -> Iterator[tuple[str, Scene, Snapshot, Callable[[ConsoleWindow], None] | None]]:

@@ -69,6 +69,7 @@ class Console(QObject):
         """Close the window, whatever the session does, and end the bridge."""
         self.window.leave()
         self.bridge.close()
+        self.window.deleteLater()
 
     def _follow(self, snapshot: Snapshot) -> None:
         self.window.show_snapshot(snapshot)

@@ -7,11 +7,20 @@ from pathlib import Path
 
 from PySide6.QtCore import Qt, QUrl, Signal
 from PySide6.QtGui import QAction, QDesktopServices, QKeySequence
-from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QScrollArea,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from labcapture.console import text
 from labcapture.console.outcome_check import SessionCheck
 from labcapture.console.parts import KeyButton, label, panel
+from labcapture.console.report_page import ReportPage
 from labcapture.console.theme import Theme
 from labcapture.engine.messages import SessionResult
 
@@ -40,6 +49,8 @@ class OutcomeView(QWidget):
         )
         self.folder.setAccessibleName("Session folder")
         self.check = SessionCheck(theme)
+        self.report = ReportPage(theme)
+        self.views = QStackedWidget()
         self._trials = QGridLayout()
         self._counts = QGridLayout()
         for grid in (self._trials, self._counts):
@@ -54,11 +65,12 @@ class OutcomeView(QWidget):
         open_folder = KeyButton(self._theme, "Open folder", "")
         open_folder.clicked.connect(self._open_folder)
         report = KeyButton(self._theme, "Report", "R")
-        report.clicked.connect(self.check.open_report)
-        key = QAction("Report", self)
-        key.setShortcut(QKeySequence("R"))
-        key.triggered.connect(self.check.open_report)
-        self.addAction(key)
+        report.clicked.connect(self._show_report)
+        file = KeyButton(self._theme, "HTML file", "H")
+        file.setToolTip("Write the report into one file beside the session's folder, and open it")
+        file.clicked.connect(self._write_report)
+        self.report.left.connect(self._leave_report)
+        self.report.file_wanted.connect(self._write_report)
 
         frame, column = panel("Session closed")
         column.setContentsMargins(28, 20, 28, 20)
@@ -74,8 +86,8 @@ class OutcomeView(QWidget):
         column.addStretch()
         row = QHBoxLayout()
         row.addStretch()
-        row.addWidget(report)
-        row.addWidget(open_folder)
+        for button in (report, file, open_folder):
+            row.addWidget(button)
         row.addWidget(again)
         column.addLayout(row)
         column.setSizeConstraint(QVBoxLayout.SizeConstraint.SetMinimumSize)
@@ -86,11 +98,20 @@ class OutcomeView(QWidget):
         scroll.setWidget(frame)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        centre = QHBoxLayout()
+        result = QWidget()
+        for name, act in (("R", self._show_report), ("H", self._write_report)):
+            key = QAction(name, result)
+            key.setShortcut(QKeySequence(name))
+            key.triggered.connect(act)
+            result.addAction(key)
+        centre = QHBoxLayout(result)
+        centre.setContentsMargins(0, 0, 0, 0)
         centre.addStretch(1)
         centre.addWidget(scroll, 8)
         centre.addStretch(1)
-        layout.addLayout(centre)
+        self.views.addWidget(result)
+        self.views.addWidget(self.report)
+        layout.addWidget(self.views)
 
     def show_result(self, result: SessionResult) -> None:
         """Show ``result``."""
@@ -101,6 +122,8 @@ class OutcomeView(QWidget):
         self.error.setText(result.error)
         self.error.setVisible(bool(result.error))
         self.folder.setText(result.folder)
+        self._leave_report()
+        self.report.forget()
         self.check.begin(Path(result.folder))
         self.setAccessibleDescription(f"{self.heading.text()}. {result.reason} {result.error}")
         rows = [
@@ -135,6 +158,22 @@ class OutcomeView(QWidget):
             for i in range(grid.count())
             if isinstance(widget := _widget(grid, i), QLabel)
         ]
+
+    def stop(self) -> None:
+        """End what is going on."""
+        self.check.stop()
+        self.report.stop()
+
+    def _show_report(self) -> None:
+        self.views.setCurrentWidget(self.report)
+        self.report.read(Path(self.folder.text()))
+
+    def _leave_report(self) -> None:
+        self.views.setCurrentIndex(0)
+
+    def _write_report(self) -> None:
+        self._leave_report()  # where the check says how far it is, and where the file stands
+        self.check.open_report()
 
     def _open_folder(self) -> None:
         QDesktopServices.openUrl(QUrl.fromLocalFile(str(Path(self.folder.text()))))

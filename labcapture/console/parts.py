@@ -191,6 +191,35 @@ class Figure(QWidget):
         return self._value.text()
 
 
+class Bar(QWidget):
+    """A slim bar of how far something has come; empty where that is not known."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self._theme = theme
+        self.share: float | None = None
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def say(self, share: float | None) -> None:
+        """Show ``share`` (0 to 1)."""
+        if share != self.share:
+            self.share = share
+            self.update()
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Ask for a line's sixth."""
+        return QSize(40, max(3, round(self.fontMetrics().height() * 0.2)))
+
+    def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        """Draw the bar."""
+        if self.share is None:
+            return
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), QColor(self._theme.line))
+        done = QRectF(0, 0, self.width() * min(1.0, max(0.0, self.share)), self.height())
+        painter.fillRect(done, QColor(self._theme.accent))
+
+
 class Choice(QComboBox):
     """A box to choose from or, if ``editable``, to write into, with a plain arrow."""
 

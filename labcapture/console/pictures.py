@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,7 @@ def distance_share(distance_mm: NDArray[np.floating[Any]] | float) -> NDArray[np
     return share
 
 
+@cache
 def depth_table(step_mm: float = 1.0) -> NDArray[np.uint32]:
     """Return a colour (0xffRRGGBB) for every depth count of ``step_mm``; zero, which is no data, is grey."""
     millimetres = np.arange(1, 65536) * step_mm
@@ -80,8 +82,9 @@ def contours(pixels: NDArray[np.uint16], step_mm: float, nearest_mm: float) -> N
 class PictureView(QWidget):
     """One camera stream, as large as its place allows; says so when no new picture comes."""
 
-    def __init__(self, theme: Theme, slot: PictureSlot) -> None:
+    def __init__(self, theme: Theme, slot: PictureSlot, *, stale_s: float = _STALE_S) -> None:
         super().__init__()
+        self._stale_s = stale_s
         self.stream = slot.name
         self.aspect = slot.shape[1] / slot.shape[0]
         self.count = 0
@@ -129,7 +132,7 @@ class PictureView(QWidget):
 
     def watch(self, *, simulated: bool) -> None:
         """Find out whether the picture has become old; called at every refresh."""
-        stale = self._image is not None and time.monotonic() - self._shown_at > _STALE_S
+        stale = self._image is not None and time.monotonic() - self._shown_at > self._stale_s
         if stale or stale != self._stale or simulated != self._simulated:
             self._stale, self._simulated = stale, simulated
             self.update()
@@ -158,7 +161,8 @@ class PictureView(QWidget):
         painter.fillRect(self.rect(), QColor(self._theme.panel))
         if self._image is None:
             painter.setPen(QColor(self._theme.muted))
-            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter, f"no picture of {self.stream} yet")
+            wraps = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+            painter.drawText(self.rect(), wraps, f"no picture of {self.stream} yet")
             return
         place = _fit(self._image.size(), self.rect())
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
@@ -166,13 +170,7 @@ class PictureView(QWidget):
         font = QFont(self.font())
         font.setWeight(QFont.Weight.DemiBold)
         painter.setFont(font)
-        _write(painter, place, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, self._caption)
-        if self._simulated:
-            _write(painter, place, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop, "SIMULATED")
-        if self._table is not None:
-            self._draw_scale(painter, place)
-        if self._head is not None:
-            self._draw_head(painter, place, self._head)
+        self.draw_over(painter, place)
         if self._stale:
             painter.fillRect(place, QColor(0, 0, 0, 170))
             painter.setPen(QColor(self._theme.warning))
@@ -180,6 +178,16 @@ class PictureView(QWidget):
             painter.setFont(font)
             seconds = time.monotonic() - self._shown_at
             painter.drawText(place, Qt.AlignmentFlag.AlignCenter, f"no new picture for {seconds:.0f} s")
+
+    def draw_over(self, painter: QPainter, place: QRect) -> None:
+        """Draw the name and frame number, the distance scale and the head over the picture at ``place``."""
+        _write(painter, place, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop, self._caption)
+        if self._simulated:
+            _write(painter, place, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop, "SIMULATED")
+        if self._table is not None:
+            self._draw_scale(painter, place)
+        if self._head is not None:
+            self._draw_head(painter, place, self._head)
 
     def _draw_head(self, painter: QPainter, place: QRect, head: HeadView) -> None:
         """Draw the face's box on a colour picture, the nearest point on a depth picture."""

@@ -23,7 +23,7 @@ from labcapture.console.parts import KeyButton, label, panel
 from labcapture.console.preflight_words import COLUMNS, ORDER, cells, details, verdict
 from labcapture.console.theme import Theme, mark
 from labcapture.core.errors import LabcaptureError
-from labcapture.engine.check_messages import CheckView, Preflight, Rehearse
+from labcapture.engine.check_messages import Cancel, CheckView, Preflight, Rehearse
 from labcapture.engine.messages import EngineState, Prepare, Snapshot
 from labcapture.engine.preflight_rows import Row
 
@@ -47,7 +47,7 @@ class PreflightView(QWidget):
     """The page between the form of a new session and its preparing. It only shows what the engine says."""
 
     command = Signal(object)
-    """A `Preflight`, `Rehearse` or `Prepare`."""
+    """A `Preflight`, `Rehearse`, `Cancel` or `Prepare`."""
     override_wanted = Signal(object)
     """Rows (a tuple of `Row`) that fail; `go_on` takes the reason."""
     left = Signal()
@@ -62,6 +62,7 @@ class PreflightView(QWidget):
         self._view: CheckView | None = None
         self._told: tuple[Row, ...] | None = None
         self._preparing = False
+        self._cancelled = False
         self.verdict = label("", "title")
         self.verdict.setObjectName("verdict")
         self.words = label("", "lead")
@@ -197,6 +198,7 @@ class PreflightView(QWidget):
         self.one.setText(f"{group} again" if group else "This again")
         may = free and view is not None and bool(view.rows) and not view.error
         failing = may and view is not None and bool(view.failed)
+        self.back.setText("Cancel" if self._can_cancel() else "Back")
         self.prepare.setText("Go on all the same …" if failing else "Prepare")
         mark(self.prepare, prime="false" if failing else "true")
         mark(self.all, prime="true" if failing or (free and not may) else "false")
@@ -244,6 +246,7 @@ class PreflightView(QWidget):
 
     def _await(self) -> None:
         """Count only what the engine says of the look that is asked for now."""
+        self._cancelled = False
         if self._view is not None and self._before < self._view.number:
             self._before = self._view.number
         self._view = None
@@ -271,7 +274,18 @@ class PreflightView(QWidget):
         self._enable()
         self.command.emit(prepare)
 
+    def _can_cancel(self) -> bool:
+        refused = self._view is None and not self.message.isHidden()
+        return self.is_open and self.is_busy and not self._cancelled and not refused
+
     def _leave(self) -> None:
+        """End a look that goes on; where there is none, or it does not end, leave the page."""
+        if self._can_cancel():
+            self._cancelled = True
+            self.words.setText("cancelling …")
+            self._enable()
+            self.command.emit(Cancel())
+            return
         self.close_page()
         self.left.emit()
 

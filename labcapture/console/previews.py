@@ -7,17 +7,19 @@ import time
 import numpy as np
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from labcapture.console.head_panel import HeadPanel
 from labcapture.console.parts import label, panel
 from labcapture.console.pictures import PictureView
+from labcapture.console.stage_panel import StagePanel
 from labcapture.console.stage_view import StageStrip
 from labcapture.console.text import running_step
 from labcapture.console.theme import Theme
 from labcapture.console.traces import SignalView, TraceView, VoiceView, is_voice
-from labcapture.engine.messages import EngineState, PreviewLayout, Snapshot
-from labcapture.engine.preview import PreviewReader
+from labcapture.engine.head_messages import HeadView
+from labcapture.engine.messages import EngineState, PreviewLayout, Snapshot, TraceSlot
+from labcapture.engine.preview import STAGE, PreviewReader
 
 PICTURE_MS = 40
 _PICTURE_SHARE = 0.62  # of the height, at most
@@ -26,9 +28,10 @@ _TRACE_EVERY = 3  # refreshes of the pictures
 
 
 class Previews(QWidget):
-    """All camera streams side by side, those of several cameras in rows of two; all signals below them.
+    """All camera streams side by side; below them the participant's screen and all signals.
 
-    A slow or hidden window skips previews; the engine neither notices nor waits.
+    The pictures of several cameras stand in rows of two. A slow or hidden window skips previews; the engine neither
+    notices nor waits.
     """
 
     def __init__(self, theme: Theme) -> None:
@@ -42,6 +45,7 @@ class Previews(QWidget):
         self._ticks = 0
         self.pictures: list[PictureView] = []
         self.traces: list[TraceView] = []
+        self._coming: list[TraceSlot] = []  # signals that have no plot yet
         self._empty = label("no pictures and no signals now", "caption")
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._picture_grid = QGridLayout()
@@ -49,6 +53,7 @@ class Previews(QWidget):
         self._trace_panel, self._trace_column = panel()
         self._trace_panel.setAccessibleName("Signals")
         self.stage = StageStrip(theme)
+        self.participant = StagePanel(theme)
         self.head = HeadPanel(theme)
         self._head_frame, head_column = panel()
         head_column.addWidget(self.head)
@@ -59,7 +64,11 @@ class Previews(QWidget):
         column.addLayout(self._picture_grid)
         column.addWidget(self.stage)
         column.addWidget(self._head_frame, 1)
-        column.addWidget(self._trace_panel, 1)
+        below = QHBoxLayout()
+        below.setSpacing(8)
+        below.addWidget(self.participant, 4)
+        below.addWidget(self._trace_panel, 5)
+        column.addLayout(below, 1)
         column.addWidget(self._empty, 1)
         self._trace_panel.hide()
         self._timer = QTimer(self)
@@ -70,26 +79,39 @@ class Previews(QWidget):
         """Follow the engine: another session has another memory."""
         self._snapshot, self._heard = snapshot, time.monotonic()
         self.stage.show_snapshot(snapshot)
-        layout = snapshot.preview if snapshot.state is not EngineState.IDLE else None
+        self.participant.show_snapshot(snapshot)
+        self._follow(snapshot.preview if snapshot.state is not EngineState.IDLE else None)
+        step = running_step(snapshot)
+        calibrates = step is not None and step.kind == "calibrate" and step.state == "running"
+        self._show_head(snapshot.head if calibrates else None)
+
+    def show_calibration(self, snapshot: Snapshot) -> None:
+        """Follow the engine while it shows a head without a session."""
+        self._snapshot, self._heard = snapshot, time.monotonic()
+        self._follow(snapshot.preview)
+        self._show_head(snapshot.head)
+        self.stage.hide()
+
+    def _follow(self, layout: PreviewLayout | None) -> None:
         if layout != self._layout:
             self._let_go()
             if layout is not None:
                 self._attach(layout)
         if self._reader is not None and not self._timer.isActive():
             self._timer.start(PICTURE_MS)
-        self._show_head(snapshot)
 
-    def _show_head(self, snapshot: Snapshot) -> None:
+    def _show_head(self, seen: HeadView | None) -> None:
         """Give the place of the signals to the head's position while that is set."""
-        step = running_step(snapshot)
-        calibrates = step is not None and step.kind == "calibrate" and step.state == "running"
-        head = snapshot.head if calibrates and self._layout is not None else None
+        head = seen if self._layout is not None else None
         if head is not None:
             self.head.show_head(head)
         for view in self.pictures:
             view.show_head(head)
         self._head_frame.setVisible(head is not None)
-        self._trace_panel.setVisible(head is None and bool(self.traces))
+        has_screen = self.participant.mirror is not None and head is None
+        self.participant.setVisible(has_screen)
+        self.stage.setVisible(not has_screen)  # one of them tells what the participant sees
+        self._trace_panel.setVisible(head is None and bool(self.traces or self._coming))
 
     def set_scale(self, scale: float) -> None:
         """Size the figures."""
@@ -102,11 +124,15 @@ class Previews(QWidget):
         if self._reader is None or self._snapshot is None or not self.isVisible():
             return
         simulated = {stream.name for stream in self._snapshot.streams if stream.simulated}
-        for view in self.pictures:
+        if self._snapshot.calibration is not None and self._snapshot.calibration.simulated:
+            simulated |= {view.stream for view in self.pictures}
+        for view in self._views():
             picture = self._reader.picture(view.stream, view.count)
             if picture is not None:
                 view.show_picture(picture)
             view.watch(simulated=view.stream in simulated)
+        if self._coming:
+            self._add_trace()
         self._ticks += 1
         if self._ticks % _TRACE_EVERY:
             return
@@ -115,6 +141,10 @@ class Previews(QWidget):
             times, values = self._reader.trace(trace.slot.name)
             trace.show_values(times, np.asarray(values), now)
             trace.markers.show(self._snapshot.markers, now, labelled=trace is self.traces[-1])
+
+    def _views(self) -> list[PictureView]:
+        """Return all that pictures come for."""
+        return [*self.pictures, self.participant.mirror] if self.participant.mirror is not None else self.pictures
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         """Give the pictures their own shape, and the signals what is left."""
@@ -142,30 +172,40 @@ class Previews(QWidget):
         except FileNotFoundError:
             return  # the session ended between snapshot and now; the next snapshot has no or another memory
         self._layout, self._reader = layout, reader
-        for slot in layout.pictures:
+        screens = [slot for slot in layout.pictures if slot.name == STAGE]
+        cameras = [slot for slot in layout.pictures if slot.name != STAGE]
+        for slot in cameras:
             view = PictureView(self._theme, slot)
-            self._picture_grid.addWidget(view, *divmod(len(self.pictures), _columns(len(layout.pictures))))
+            self._picture_grid.addWidget(view, *divmod(len(self.pictures), _columns(len(cameras))))
             self.pictures.append(view)
-        for trace_slot in sorted(layout.traces, key=lambda slot: not is_voice(slot)):
-            trace = VoiceView(self._theme, trace_slot) if is_voice(trace_slot) else SignalView(self._theme, trace_slot)
-            trace.set_scale(self._scale)
-            self._trace_column.addWidget(trace, 2 if is_voice(trace_slot) else 3)
-            self.traces.append(trace)
-        self._trace_panel.setVisible(bool(self.traces))
+        for slot in screens:
+            self.participant.attach(slot)
+        self._coming = sorted(layout.traces, key=lambda slot: not is_voice(slot))
+        self._trace_panel.setVisible(bool(self._coming))
         self._empty.hide()
         self._share()
+
+    def _add_trace(self) -> None:
+        """Make the next plot: one at a time, for each takes as long as some pictures."""
+        slot = self._coming.pop(0)
+        trace = VoiceView(self._theme, slot) if is_voice(slot) else SignalView(self._theme, slot)
+        trace.set_scale(self._scale)
+        self._trace_column.addWidget(trace, 2 if is_voice(slot) else 3)
+        self.traces.append(trace)
 
     def _let_go(self) -> None:
         self._timer.stop()
         if self._reader is not None:
             self._reader.close()
         self._reader, self._layout = None, None
-        for view in (*self.pictures, *self.traces):
+        for view in (*self._views(), *self.traces):
             view.hide()
             view.setParent(None)
             view.deleteLater()
         self.pictures.clear()
+        self.participant.let_go()
         self.traces.clear()
+        self._coming = []
         self._trace_panel.hide()
         self._head_frame.hide()
         self._empty.show()

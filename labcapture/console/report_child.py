@@ -1,8 +1,8 @@
 """A process that verifies, recovers or reports on a session, so that the window never waits for it.
 
-``python -m labcapture.console.report_child verify|recover|report SESSION [FILE]`` prints a JSON object a line: how far
-it is, ``{"what": ..., "done": ..., "total": ...}``, and at last ``{"result": ...}`` or ``{"error": ...}``. ``report``
-reads from its standard input what verification said. No Qt here.
+``python -m labcapture.console.report_child verify|recover|report|overview SESSION [FILE]`` prints a JSON object a line:
+how far it is, ``{"what": ..., "done": ..., "total": ...}``, and at last ``{"result": ...}`` or ``{"error": ...}``.
+``report`` reads from its standard input what verification said. No Qt here.
 """
 
 from __future__ import annotations
@@ -17,10 +17,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from labcapture import reading
+from labcapture.console.report_facts import report_facts
 from labcapture.core.errors import LabcaptureError
 from labcapture.reading.catalogue import row
 from labcapture.reading.html import Verification
 from labcapture.reading.html_file import free_name, verified, write_report
+from labcapture.reading.overview import overview
 from labcapture.recording.recover import recover
 
 _EVERY_S = 0.1
@@ -30,7 +33,12 @@ def main(chore: str, session: str, file: str = "") -> int:
     """Do ``chore`` and return the exit code."""
     with suppress(OSError, AttributeError):  # Windows has no nice
         os.nice(10)  # the next session may be recorded meanwhile
-    work: dict[str, Callable[[Path, str], Any]] = {"verify": _verify, "recover": _recover, "report": _report}
+    work: dict[str, Callable[[Path, str], Any]] = {
+        "verify": _verify,
+        "recover": _recover,
+        "report": _report,
+        "overview": _overview,
+    }
     try:
         result = work[chore](Path(session), file)
     except LabcaptureError as error:
@@ -64,6 +72,11 @@ def _verify(session: Path, _: str) -> dict[str, Any]:
 def _recover(session: Path, _: str) -> dict[str, Any]:
     found = recover(session, _progress())
     return {**asdict(found), "complete": found.is_complete}
+
+
+def _overview(session: Path, _: str) -> dict[str, Any]:
+    with reading.open(session) as opened:
+        return report_facts(overview(opened))
 
 
 def _report(session: Path, file: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from PySide6.QtCore import QObject, QProcess, Signal
 
-Chore = Literal["verify", "recover", "report"]
+Chore = Literal["verify", "recover", "report", "overview"]
 
 
 class ChoreProcess(QObject):

@@ -8,11 +8,21 @@ from typing import Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction, QIntValidator, QKeySequence
-from PySide6.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLineEdit, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLineEdit, QScrollArea, QVBoxLayout, QWidget
 
 from labcapture.console.parts import Choice, KeyButton, label, panel
 from labcapture.console.recent import Recent, RecentChoice
-from labcapture.console.setup_fields import ConditionChoice, Remarked, ResumeChoice, absolute, browsed, lay_out, yaml_in
+from labcapture.console.setup_fields import (
+    ConditionChoice,
+    Remarked,
+    ResumeChoice,
+    absolute,
+    browsed,
+    grid,
+    lay_out,
+    told,
+    yaml_in,
+)
 from labcapture.console.setup_survey import Asked, Surveyor
 from labcapture.console.theme import Theme
 from labcapture.core.errors import BadInput, LabcaptureError
@@ -31,6 +41,8 @@ class SetupForm(QWidget):
     """A `Prepare`: the rig is to be looked at first."""
     wanted = Signal(object)
     """A `Prepare` that is to be carried out at once."""
+    head_wanted = Signal(str)
+    """The head before the camera of this rig file is to be shown."""
     browse_wanted = Signal(str)
     """The sessions in a folder are to be shown."""
 
@@ -71,6 +83,8 @@ class SetupForm(QWidget):
         self.prepare = KeyButton(theme, "Prepare at once", "Ctrl+Return")
         self.prepare.setToolTip("Without a look at the rig; the session will not tell how it was")
         self.sessions = KeyButton(theme, "Sessions", "F3")
+        self.head = KeyButton(theme, "Head", "F4")
+        self.head.setToolTip("Show the head before the rig's camera, without a session")
         self._busy = False
         self._survey = Survey()
         self._surveyor = Surveyor()
@@ -154,6 +168,7 @@ class SetupForm(QWidget):
         ready = fit and not self._busy and all(words.strip() for words in needed)
         self.check.setEnabled(ready)
         self.prepare.setEnabled(ready)
+        self.head.setEnabled(bool(self.rig.text().strip()) and not self._busy)
         self._surveyor.ask(self._asked())
 
     def _asked(self) -> Asked:
@@ -196,7 +211,7 @@ class SetupForm(QWidget):
         words = f"Never closed: {', '.join(broken)}. Recover it (F3) to go on with it." if broken else ""
         self._rows["participant"].say(words)
         self._show_choices(found)
-        self.found.setText(_told(found, asked.participant))
+        self.found.setText(told(found, asked.participant))
         self._judge()
 
     def _show_choices(self, found: Survey) -> None:
@@ -275,6 +290,11 @@ class SetupForm(QWidget):
             self.set_busy(True)
             self.wanted.emit(command)
 
+    def _want_head(self) -> None:
+        if self.head.isEnabled():
+            self._recent.add("rig", self.rig.text().strip())
+            self.head_wanted.emit(absolute(self.rig.text().strip()))
+
     def _browse(self) -> None:
         self.browse_wanted.emit(str(Path(self.out.text().strip() or ".").absolute()))
 
@@ -292,7 +312,12 @@ class SetupForm(QWidget):
         self.check.clicked.connect(self._want_check)
         self.prepare.clicked.connect(self._want)
         self.sessions.clicked.connect(self._browse)
-        for name, key, slot in (("Sessions", "F3", self._browse), ("Prepare at once", "Ctrl+Return", self._want)):
+        self.head.clicked.connect(self._want_head)
+        for name, key, slot in (
+            ("Sessions", "F3", self._browse),
+            ("Head", "F4", self._want_head),
+            ("Prepare at once", "Ctrl+Return", self._want),
+        ):
             action = QAction(name, self)
             action.setShortcut(QKeySequence(key))
             action.triggered.connect(slot)
@@ -328,11 +353,11 @@ class SetupForm(QWidget):
         ]
         self._rows = dict([*who, *what])
         self._rows["resume"].show_all(False)
-        self._choices = _grid()
+        self._choices = grid()
         columns = QHBoxLayout()
         columns.setSpacing(36)
         for rows, more in ((who, self._choices), (what, None)):
-            form = _grid()
+            form = grid()
             for line, (_, row) in enumerate(rows):
                 lay_out(form, line, row)
             column = QVBoxLayout()
@@ -354,6 +379,7 @@ class SetupForm(QWidget):
         inside.addWidget(self.message)
         buttons = QHBoxLayout()
         buttons.addWidget(self.sessions)
+        buttons.addWidget(self.head)
         buttons.addStretch()
         buttons.addWidget(self.prepare)
         buttons.addWidget(self.check)
@@ -382,21 +408,3 @@ class SetupForm(QWidget):
 
     def _file(self, name: str, field: RecentChoice, *, folder: bool) -> Remarked:
         return Remarked(name, field, browsed(self, field, name, folder=folder))
-
-
-def _grid() -> QGridLayout:
-    grid = QGridLayout()
-    grid.setHorizontalSpacing(14)
-    grid.setVerticalSpacing(8)
-    grid.setColumnStretch(1, 1)
-    grid.setColumnMinimumWidth(0, 92)
-    return grid
-
-
-def _told(found: Survey, participant: str) -> str:
-    """Return how many sessions there are."""
-    kind = "rehearsal" if found.rehearsal else "session"
-    plural = "" if found.sessions == 1 else "s"
-    words = f"{found.sessions} {kind}{plural} of this protocol in the output folder"
-    mine = len(found.earlier)
-    return f"{words}; {mine} of {participant}." if participant and mine else f"{words}."

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFileDialog, QGridLayout, QHBoxLayout, QLineEdit, 
 from labcapture.console.parts import Choice, label
 from labcapture.console.theme import Theme, mark
 from labcapture.core.errors import BadInput
-from labcapture.engine.survey import Condition, Earlier
+from labcapture.engine.survey import Condition, Earlier, Survey
 
 BALANCE = ""
 """Data of the choice that leaves a condition to the lab's balance."""
@@ -159,3 +159,22 @@ def absolute(path: str) -> str:
         return str(Path(path).expanduser().absolute())
     except RuntimeError as error:
         raise BadInput(f"no such home folder ({error})", path, "Write the path out.") from None
+
+
+def grid() -> QGridLayout:
+    """Return an empty grid for captions and fields."""
+    made = QGridLayout()
+    made.setHorizontalSpacing(14)
+    made.setVerticalSpacing(8)
+    made.setColumnStretch(1, 1)
+    made.setColumnMinimumWidth(0, 92)
+    return made
+
+
+def told(found: Survey, participant: str) -> str:
+    """Return how many sessions there are."""
+    kind = "rehearsal" if found.rehearsal else "session"
+    plural = "" if found.sessions == 1 else "s"
+    words = f"{found.sessions} {kind}{plural} of this protocol in the output folder"
+    mine = len(found.earlier)
+    return f"{words}; {mine} of {participant}." if participant and mine else f"{words}."

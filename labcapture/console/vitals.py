@@ -19,7 +19,7 @@ _DISK_RESERVE = 1.5  # of what the rest of the protocol needs
 
 
 class VitalsPanel(QWidget):
-    """Three gauges and a line."""
+    """Three gauges; and a `line` that stands wherever its panel has room for it."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -36,7 +36,6 @@ class VitalsPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addLayout(row)
-        layout.addWidget(self.line)
 
     def show_snapshot(self, snapshot: Snapshot) -> None:
         """Follow the engine."""

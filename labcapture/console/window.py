@@ -16,9 +16,10 @@ from labcapture.console.alarm_list import AlarmList
 from labcapture.console.alarms import AlarmBanner
 from labcapture.console.browser import SessionBrowser
 from labcapture.console.controls import Control, ControlBar
+from labcapture.console.head_page import HeadPage
 from labcapture.console.operating import Operating
 from labcapture.console.outcome import OutcomeView
-from labcapture.console.parts import KeyButton, panel
+from labcapture.console.parts import KeyButton, label, panel
 from labcapture.console.preflight import PreflightView
 from labcapture.console.previews import Previews
 from labcapture.console.prompt import is_spoken
@@ -30,7 +31,7 @@ from labcapture.console.streams import StreamsPanel
 from labcapture.console.theme import DARK, Theme, scale_of, style_sheet
 from labcapture.console.vitals import VitalsPanel
 from labcapture.core.errors import LabcaptureError
-from labcapture.engine.check_messages import Preflight, Rehearse
+from labcapture.engine.check_messages import Calibrate, Preflight, Rehearse
 from labcapture.engine.messages import Command, EngineState, Mark, Note, Prepare, Prompt, Snapshot
 
 _SAID_MS = 8000
@@ -75,6 +76,7 @@ class ConsoleWindow(QMainWindow):
         self.form = SetupForm(theme)
         self.preflight = PreflightView(theme)
         self.outcome = OutcomeView(theme)
+        self.calibration = HeadPage(theme)
         self.previews = Previews(theme)
         self.steps = StepsPanel(theme)
         self.streams = StreamsPanel(theme)
@@ -88,9 +90,12 @@ class ConsoleWindow(QMainWindow):
         self.interview, self._interview_place = panel()
         self.interview.setAccessibleName("Interviewer's view")
         self.pages = QStackedWidget()
-        for page in (self.form, self.preflight, self.live, self.interview, self.outcome):
+        for page in (self.form, self.preflight, self.calibration, self.live, self.interview, self.outcome):
             self.pages.addWidget(page)
         self._operating = Operating(self, self.command.emit, self._ask)
+        self._restyle = QTimer(self, singleShot=True, interval=0)
+        self._restyle.setObjectName("restyle")
+        self._restyle.timeout.connect(self._rescale)
         self._said = QTimer(self, singleShot=True, interval=_SAID_MS)
         self._said.timeout.connect(lambda: self.controls.say(""))
         self._lay_out()
@@ -118,6 +123,9 @@ class ConsoleWindow(QMainWindow):
         self.form.wanted.connect(self.command)
         self.form.browse_wanted.connect(self._browse)
         self.form.check_wanted.connect(self._look)
+        self.form.head_wanted.connect(self._set_head)
+        self.calibration.command.connect(self.command)
+        self.calibration.left.connect(self._to_form)
         self.preflight.command.connect(self.command)
         self.preflight.left.connect(self._to_form)
         self.preflight.override_wanted.connect(
@@ -127,7 +135,7 @@ class ConsoleWindow(QMainWindow):
         self.controls.chosen.connect(self._choose)
         self.prompt.command.connect(self.command)
         self.prompt.switch.clicked.connect(self._switch)
-        self.steps.picked.connect(self._picked)
+        self.steps.picked.connect(self._show_controls)
         for key, act in (
             ("F2", self._switch),
             ("L", self.alarms.toggle),
@@ -158,8 +166,10 @@ class ConsoleWindow(QMainWindow):
         self.alarms.show_snapshot(snapshot)
         self.previews.show_snapshot(snapshot)
         self.preflight.show_snapshot(snapshot)
+        self.calibration.show_snapshot(snapshot)
         if snapshot.state is not EngineState.IDLE:
             self.preflight.close_page()
+            self.calibration.close_page()
             self.form.set_busy(False)
             self.steps.show_snapshot(snapshot)
             self.streams.show_snapshot(snapshot)
@@ -169,6 +179,8 @@ class ConsoleWindow(QMainWindow):
             if self.pages.currentWidget() is not self.outcome:
                 self.outcome.show_result(snapshot.result)
             self.pages.setCurrentWidget(self.outcome)
+        elif self.calibration.is_open:
+            self.pages.setCurrentWidget(self.calibration)
         else:
             self.pages.setCurrentWidget(self.preflight if self.preflight.is_open else self.form)
         self._show_controls()
@@ -210,6 +222,7 @@ class ConsoleWindow(QMainWindow):
         self.setWindowTitle("NO ENGINE – labcapture")
         self.banner.show_lost(error)
         self.previews.close_memory()
+        self.calibration.previews.close_memory()
         self._show_controls()
 
     def show_done(self, command: Command, result: Mapping[str, Any]) -> None:
@@ -222,6 +235,8 @@ class ConsoleWindow(QMainWindow):
         """Say why a command did not work."""
         if isinstance(command, Prepare | Preflight | Rehearse):
             (self.preflight if self.preflight.is_open else self.form).show_refusal(error)
+        elif isinstance(command, Calibrate):
+            self.calibration.show_refusal(error)
         elif isinstance(command, Note):
             self._say(f"Not written: “{command.text}”. {error}")
         else:
@@ -251,9 +266,6 @@ class ConsoleWindow(QMainWindow):
             prompt = self._snapshot.prompt
             self._large = (not self._is_large(prompt), is_spoken(prompt))
             self._show_prompt(self._snapshot)
-
-    def _picked(self) -> None:
-        self._show_controls()
 
     def _let_go(self) -> None:
         self.setFocus()
@@ -286,6 +298,10 @@ class ConsoleWindow(QMainWindow):
         self.pages.setCurrentWidget(self.preflight)
         self.preflight.begin(prepare)
 
+    def _set_head(self, rig: str) -> None:
+        self.pages.setCurrentWidget(self.calibration)
+        self.calibration.begin(rig)
+
     def _browse(self, folder: str) -> None:
         if self.browser is None:
             self.browser = SessionBrowser(self._theme, Path(folder))
@@ -314,22 +330,33 @@ class ConsoleWindow(QMainWindow):
             self._ask(dialogs.leave(self)).answered.connect(lambda _: self.leave())
             return
         self.previews.close_memory()
+        self.calibration.leave()
         self._said.stop()
+        self._restyle.stop()
         self.alarms.close()
         self.form.stop()
-        self.outcome.check.stop()
+        self.outcome.stop()
         if self.browser is not None:
             self.browser.close()
+            self.browser.deleteLater()
+            self.browser = None
         super().closeEvent(event)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         """Let all sizes grow with the window, so that it is as legible on a large screen from further away."""
         super().resizeEvent(event)
+        if not self._scale:
+            self._rescale()
+        elif scale_of(self.height()) != self._scale:
+            self._restyle.start()  # once for many steps of a drag, and not in the same breath as the layout
+
+    def _rescale(self) -> None:
         scale = scale_of(self.height())
         if scale != self._scale:
             self._scale = scale
             self.setStyleSheet(style_sheet(self._theme, scale))
             self.previews.set_scale(scale)
+            self.calibration.previews.set_scale(scale)
             self._side.setFixedWidth(round(_SIDE * scale))
 
     def _live_view(self) -> QWidget:
@@ -340,21 +367,27 @@ class ConsoleWindow(QMainWindow):
         self._card, self._card_place = panel()
         self._card_place.addWidget(self.prompt)
         self._card.hide()
-        side.addWidget(self._card, 1)
+        side.addWidget(self._card, 2)
         for heading, content, stretch in (
-            ("Protocol", self.steps, 1),
+            ("Protocol", self.steps, 3),
             ("Streams", self.streams, 0),
             ("Recorder", self.vitals, 0),
         ):
-            frame, column = panel(heading)
+            frame, column = panel()
+            frame.setAccessibleName(heading)
+            top = QHBoxLayout()
+            top.setSpacing(5)
+            top.addWidget(label(heading, "section"))
+            if content is self.steps:
+                top.addStretch()
+                for button in self.controls.of_list():
+                    top.addWidget(button)
+            elif content is self.vitals:
+                top.addSpacing(8)
+                top.addWidget(self.vitals.line, 1)
+            column.addLayout(top)
             column.addWidget(content)
             side.addWidget(frame, stretch)
-            if content is self.steps:
-                keys = QHBoxLayout()
-                for button in self.controls.of_list():
-                    keys.addWidget(button)
-                keys.addStretch()
-                column.addLayout(keys)
         self._dim = QGraphicsOpacityEffect(self._side)  # figures of an engine that is gone
         self._dim.setOpacity(0.35)
         self._dim.setEnabled(False)

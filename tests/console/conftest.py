@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
+from pathlib import Path
 
 import psutil
 import pytest
-from PySide6.QtCore import QCoreApplication, QEvent, QTimer
 from PySide6.QtWidgets import QApplication
 from shiboken6 import Shiboken
 
@@ -20,6 +20,9 @@ from labcapture.console.app import Console
 from labcapture.console.window import ConsoleWindow
 from labcapture.engine.client import Client
 from labcapture.engine.messages import Snapshot
+from tests.console.gui_watch import WATCH, WatchedApplication
+from tests.console.leftovers import Found, left
+from tests.reading.recorded_world import record
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,21 @@ def screen() -> Iterator[Screen]:
 
 
 @pytest.fixture(scope="session")
+def qapp_cls() -> type[QApplication]:
+    """Have every event of the GUI thread measured."""
+    return WatchedApplication
+
+
+@pytest.fixture(autouse=True)
+def nothing_blocks(qapp: QApplication) -> Iterator[None]:
+    """Fail a test in which an event kept the GUI thread busy, or made it wait."""
+    WATCH.begin()
+    yield
+    assert not WATCH.slow, f"the GUI thread was blocked: {WATCH.slow}"
+    assert not WATCH.waits, f"the GUI thread waited: {WATCH.waits}"
+
+
+@pytest.fixture(scope="session")
 def qapp(screen: Screen, qapp: QApplication) -> Iterator[QApplication]:
     """Dress the application as the console does; it ends before its screen, which other tests do not see."""
     if screen.virtual:
@@ -59,13 +77,19 @@ def qapp(screen: Screen, qapp: QApplication) -> Iterator[QApplication]:
 
 @pytest.fixture(autouse=True)
 def nothing_left(qapp: QApplication) -> Iterator[None]:
-    """Fail a test that leaves a window open or a timer running."""
+    """Fail a test that leaves a window, a timer, a thread, a process or shared memory behind."""
+    if sys.platform != "win32":
+        resource_tracker.ensure_running()  # Python's own process beside every shared memory, until the end
+    before = Found.now()
     yield
-    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    windows = [widget for widget in QApplication.topLevelWidgets() if widget.isVisible()]
-    timers = [it for it in gc.get_objects() if isinstance(it, QTimer) and Shiboken.isValid(it) and it.isActive()]
-    assert not windows, f"windows left open: {windows}"
-    assert not timers, f"timers left running: {timers}"
+    words = left(before)
+    assert not words, f"left behind: {', '.join(words)}"
+
+
+@pytest.fixture(scope="session")
+def recorded_session(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a real session with one clip."""
+    return record(tmp_path_factory.mktemp("recorded"))
 
 
 @pytest.fixture

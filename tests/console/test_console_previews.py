@@ -21,7 +21,7 @@ from labcapture.console.window import ConsoleWindow
 from labcapture.core.chunks import StreamSpec
 from labcapture.engine.messages import EngineState, MarkerView
 from labcapture.engine.preview import PreviewBoard
-from tests.console.console_cases import MARKERS, NOW, SPECS, distances, filled_board, picture, snapshot
+from tests.console.console_cases import ALARM, MARKERS, NOW, SPECS, distances, filled_board, picture, snapshot
 
 
 @pytest.fixture
@@ -141,6 +141,7 @@ def test_an_old_picture_says_that_it_is_old(window: ConsoleWindow, board: Previe
 
 def test_traces_show_voice_eda_and_markers(window: ConsoleWindow, board: PreviewBoard, qtbot: QtBot) -> None:
     window.show_snapshot(snapshot(EngineState.RUNNING, preview=board.layout))
+    qtbot.waitUntil(lambda: len(window.previews.traces) == 2, timeout=20_000)
     voice, eda = window.previews.traces
     assert isinstance(voice, VoiceView)
     assert isinstance(eda, SignalView)
@@ -155,10 +156,11 @@ def test_traces_show_voice_eda_and_markers(window: ConsoleWindow, board: Preview
     )
 
 
-def test_labels_give_way_and_lines_do_not(window: ConsoleWindow, board: PreviewBoard) -> None:
+def test_labels_give_way_and_lines_do_not(window: ConsoleWindow, board: PreviewBoard, qtbot: QtBot) -> None:
     window.show_snapshot(snapshot(EngineState.RUNNING, preview=board.layout))
     markers = [MarkerView(time=NOW - 10 + 0.001 * i, label=f"at once {i}") for i in range(9)]
     markers.append(MarkerView(time=NOW - 1, label="alone"))
+    qtbot.waitUntil(lambda: len(window.previews.traces) == 2, timeout=20_000)
     drawn = window.previews.traces[-1].markers
     drawn.show(markers, NOW, labelled=True)
     labels = [label for _, label in drawn.shown]
@@ -169,6 +171,7 @@ def test_labels_give_way_and_lines_do_not(window: ConsoleWindow, board: PreviewB
 
 def test_a_clipping_voice_is_told(window: ConsoleWindow, board: PreviewBoard, qtbot: QtBot) -> None:
     window.show_snapshot(snapshot(EngineState.RUNNING, preview=board.layout))
+    qtbot.waitUntil(lambda: len(window.previews.traces) == 2, timeout=20_000)
     voice = window.previews.traces[0]
     assert isinstance(voice, VoiceView)
     assert not voice.meter.is_clipping
@@ -225,3 +228,34 @@ def test_a_memory_that_is_gone_is_not_an_error(window: ConsoleWindow, board: Pre
     assert window.previews.pictures == []
     window.show_snapshot(snapshot(EngineState.RUNNING, preview=board.layout))
     assert len(window.previews.pictures) == 2
+
+
+def test_what_the_participant_sees_is_shown_until_the_screen_is_gone(window: ConsoleWindow, qtbot: QtBot) -> None:
+    board = PreviewBoard(SPECS, (384, 216))
+    seen = np.zeros((216, 384, 3), np.uint8)
+    seen[:, :192] = (250, 120, 10)
+    board.show_stage(seen, NOW)
+    try:
+        running = snapshot(EngineState.RUNNING, preview=board.layout)
+        window.show_snapshot(running)
+        screen = window.previews.participant
+        mirror = screen.mirror
+        assert mirror is not None
+        assert [view.stream for view in window.previews.pictures] == ["color", "depth"]  # the screen is no camera
+        qtbot.waitUntil(lambda: mirror.count == 1, timeout=20_000)
+        assert screen.isVisible()
+        assert not window.previews.stage.isVisible()
+        assert mirror.colour_at(10, 10).name() == "#fa780a"
+        assert mirror.colour_at(300, 10).name() == "#000000"
+        assert screen.step.text() == "Clip: storm"
+        qtbot.waitUntil(lambda: mirror.is_stale, timeout=20_000)
+        lost = ALARM.model_copy(update={"source": "stage", "kind": "lost", "cause": "the participant's screen broke"})
+        window.show_snapshot(running.model_copy(update={"alarms": (lost,)}))
+        assert mirror.gone == "the participant's screen broke"
+        window.show_snapshot(running)
+        assert mirror.gone == ""
+        window.grab()
+    finally:
+        window.previews.close_memory()
+        board.close()
+    assert not screen.isVisible()
