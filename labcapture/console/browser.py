@@ -20,11 +20,12 @@ from PySide6.QtWidgets import (
 )
 
 from labcapture.console import text
+from labcapture.console.browser_export import BrowserChore, ExportDialog, open_viewer
 from labcapture.console.browser_ledger import VerifiedLedger
 from labcapture.console.browser_model import PROTOCOL, STARTED, SessionTable
 from labcapture.console.browser_scan import FolderScan
 from labcapture.console.parts import Elided, KeyButton, label, panel
-from labcapture.console.report_process import Chore, ChoreProcess
+from labcapture.console.report_process import Chore
 from labcapture.console.theme import Theme, scale_of, style_sheet
 from labcapture.reading.catalogue import SessionRow, row
 
@@ -55,8 +56,10 @@ class SessionBrowser(QWidget):
         self._reports: dict[Path, Any] = {}
         self._root = root
         self.model = SessionTable(theme, self._ledger)
-        self.scan = FolderScan()
-        self.chore = ChoreProcess(self)
+        self.scan = FolderScan(self)
+        self.chore = BrowserChore(self)
+        self.export_dialog: ExportDialog | None = None
+        self._out = root.parent / "exports"
         self.folder = QLineEdit(str(root))
         self.folder.setAccessibleName("Folder with sessions")
         self.filter = QLineEdit()
@@ -75,6 +78,7 @@ class SessionBrowser(QWidget):
         self.folder.returnPressed.connect(lambda: self.look(Path(self.folder.text().strip() or ".")))
         self.filter.textChanged.connect(self._filtered)
         self.scan.found.connect(self._found)
+        self.scan.gone.connect(self._gone)
         self.scan.ended.connect(self._ended)
         self.chore.progress.connect(self._progress)
         self.chore.done.connect(self._done)
@@ -122,7 +126,9 @@ class SessionBrowser(QWidget):
         bottom.setSpacing(8)
         for name, keys, act in (
             ("Report", ("R", "Return"), self.open_report),
+            ("View", ("W",), self.open_viewer),
             ("Open folder", ("O",), self.open_folder),
+            ("Export", ("E",), self.ask_export),
             ("Verify", ("V",), lambda: self._begin("verify")),
             ("Recover", ("C",), lambda: self._begin("recover")),
             ("Look again", ("F5",), lambda: self.look(self._root)),
@@ -168,9 +174,13 @@ class SessionBrowser(QWidget):
             self.model.add(rows)
             self._say_count()
 
+    def _gone(self, number: int, folders: list[Path]) -> None:
+        if number == self.scan.number:
+            self.model.remove(folders)
+            self._say_count()
+
     def _ended(self, number: int, failure: str) -> None:
         if number == self.scan.number:
-            self.scan.stop()
             self.model.settle()
             self.message.say(failure or ("" if self.model.total else "No session lies here."))
             self._choose_one()
@@ -221,13 +231,39 @@ class SessionBrowser(QWidget):
         if (chosen := self.selected) is not None:
             QDesktopServices.openUrl(QUrl.fromLocalFile(str(chosen.folder)))
 
+    def open_viewer(self) -> None:
+        """Open the chosen session in the viewer."""
+        if (chosen := self.selected) is not None:
+            began = open_viewer(chosen.folder)
+            self.message.say(f"view: {chosen.folder.name}" if began else "the viewer could not be started")
+
+    def ask_export(self) -> None:
+        """Ask for a format and a folder, and export the chosen session."""
+        if (chosen := self.selected) is not None and not self.chore.busy:
+            dialog = self.export_dialog = ExportDialog(self, chosen.folder, self._out)
+            dialog.chosen.connect(lambda format, out: self._export(chosen.folder, format, Path(out)))
+            dialog.open()
+
+    def _export(self, session: Path, format: str, out: Path) -> None:
+        self._out = out
+        self._show_bar(f"export: {session.name}")
+        self.chore.start_export(session, format, out)
+        self._judge()
+
+    def _show_bar(self, what: str, *, is_measured: bool = True) -> None:
+        self.message.say(what)
+        self.bar.setRange(0, 1000 if is_measured else 0)
+        self.bar.setValue(0)
+        self.bar.show()
+
     def _judge(self) -> None:
         chosen = self.selected
         free = chosen is not None and not self.chore.busy and chosen.state != "being recorded"
         closed = chosen is not None and chosen.state in {"closed", "recovered"}
-        for name, fits in (("Report", closed), ("Verify", True), ("Recover", not closed)):
+        for name, fits in (("Report", closed), ("Verify", True), ("Recover", not closed), ("Export", closed)):
             self.buttons[name].setEnabled(free and fits)
         self.buttons["Open folder"].setEnabled(chosen is not None)
+        self.buttons["View"].setEnabled(closed)
 
     def _begin(self, chore: Chore) -> None:
         chosen = self.selected
@@ -236,10 +272,7 @@ class SessionBrowser(QWidget):
         given = self._reports.get(chosen.folder) if chore == "report" else None
         if given is not None and given["fingerprint"] != chosen.fingerprint:
             given = None
-        self.message.say(f"{chore}: {chosen.folder.name}")
-        self.bar.setRange(0, 0 if chore == "report" else 1000)
-        self.bar.setValue(0)
-        self.bar.show()
+        self._show_bar(f"{chore}: {chosen.folder.name}", is_measured=chore != "report")
         self.chore.start(chore, chosen.folder, given)
         self._judge()
 
@@ -257,6 +290,8 @@ class SessionBrowser(QWidget):
             self._reports[path] = result
             self._ledger.add(result["fingerprint"], len(result["problems"]), result["utc"])
             self.message.say(_verdict(path, result))
+        elif chore == "export":
+            self.message.say(f"exported: {result['path']}")
         else:
             self.message.say(_recovered(path, result))
         self.model.replace(row(path))

@@ -47,7 +47,10 @@ class SessionTable(QAbstractTableModel):
         self.endResetModel()
 
     def add(self, rows: Sequence[SessionRow]) -> None:
-        """Add sessions at the end; `settle` puts them in their places."""
+        """Add sessions at the end, and replace those that are known; `settle` puts them in their places."""
+        for row in (row for row in rows if row.folder in self._words):
+            self.replace(row)
+        rows = [row for row in rows if row.folder not in self._words]
         self._all += rows
         self._words |= {row.folder: self._text_of(row) for row in rows}
         shown = [row for row in rows if self._passes(row)]
@@ -75,6 +78,13 @@ class SessionTable(QAbstractTableModel):
             if old.folder == row.folder:
                 self._shown[place] = row
                 self.dataChanged.emit(self.index(place, 0), self.index(place, len(COLUMNS) - 1))
+
+    def remove(self, folders: Sequence[Path]) -> None:
+        """Take sessions away."""
+        if folders:
+            gone = set(folders)
+            self._all = [row for row in self._all if row.folder not in gone]
+            self.settle()
 
     def filter(self, words: str) -> None:
         """Show the sessions in whose cells all of ``words`` occur."""

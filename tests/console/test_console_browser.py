@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 from shiboken6 import Shiboken
 
+import labcapture.corpus
 from benchmarks.faults import victim
 from labcapture.console import theme
 from labcapture.console.browser import SessionBrowser
@@ -226,3 +227,34 @@ def test_a_damaged_session_is_not_called_safe(qapp: QApplication, one: Path, tmp
     view.check.open_report()
     assert "No report" in view.check.message.text()
     Shiboken.delete(view)
+
+
+def test_export_asks_for_format_and_folder_and_tells_where_the_result_lies(
+    browser: SessionBrowser, one: Path, tmp_path: Path, qtbot: QtBot
+) -> None:
+    _press(browser, Qt.Key.Key_E, qtbot)
+    dialog = browser.export_dialog
+    assert dialog is not None
+    dialog.format.setCurrentText("csv")
+    dialog.out.setText(str(tmp_path / "out"))
+    dialog.yes.click()
+    assert not browser.buttons["Export"].isEnabled()
+    qtbot.waitUntil(lambda: not browser.chore.busy, timeout=_LIMIT_MS)
+    assert browser.message.text().startswith(f"exported: {tmp_path / 'out'}")
+    assert any((tmp_path / "out").rglob("*.csv"))
+
+
+def test_what_the_index_has_is_shown_and_what_changed_since_is_read(
+    browser: SessionBrowser, one: Path, lab: Path, qtbot: QtBot
+) -> None:
+    corpus = labcapture.corpus.open(lab)
+    corpus.refresh()
+    shutil.rmtree(lab / "Q000_01_20260101T000000Z")
+    changed = lab / "Q001_01_20260101T000000Z" / "summary.json"
+    facts = json.loads(changed.read_text("utf-8"))
+    changed.write_text(json.dumps({**facts, "participant": "R001"}), encoding="utf-8")
+    _look(browser, lab, qtbot)
+    assert browser.model.total == 299
+    shown = set(_column(browser, PARTICIPANT))
+    assert {"R001", "Q002"} <= shown
+    assert not {"Q000", "Q001"} & shown
