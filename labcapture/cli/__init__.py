@@ -6,17 +6,18 @@ bad input, told in one line on stderr.
 
 from __future__ import annotations
 
-import json
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from labcapture import __version__
+from labcapture.cli.common import Json, print_json, terminal
 from labcapture.cli.corpus import app as corpus
+from labcapture.cli.preparing import protocols, stimuli
 from labcapture.core.errors import LabcaptureError
 
 app = typer.Typer(
@@ -26,16 +27,11 @@ app = typer.Typer(
     no_args_is_help=False,
     help="Elicit, record and safeguard RGB-D, voice and electrodermal sessions. Without a command: the console.",
 )
-stimuli = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="The films of the stimuli manifest.")
-app.add_typer(stimuli, name="stimuli")
-protocols = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Protocol files.")
-app.add_typer(protocols, name="protocol")
 app.add_typer(corpus, name="corpus")
+app.add_typer(stimuli, name="stimuli")
+app.add_typer(protocols, name="protocol")
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 SessionPath = Annotated[Path, typer.Argument(help="Session folder, or its session.h5.")]
-
-terminal = Console(stderr=True)  # everything for people; stdout is for results
 
 
 class Who(StrEnum):
@@ -67,10 +63,6 @@ def _complain(line: str) -> None:
 def _usage(error: typer.TyperException) -> str:
     words = error.format_message() if hasattr(error, "format_message") else str(error)
     return f"{words} See 'labcapture --help'."
-
-
-def _print_json(result: Any) -> None:  # noqa: ANN401 - any JSON
-    print(json.dumps(result, ensure_ascii=False, default=str))
 
 
 def _show_version(wanted: bool) -> None:
@@ -145,11 +137,11 @@ def run(
     )
     if isinstance(result, NoGo):
         if as_json:
-            _print_json({**report_json(result.report), "without_reason": result.rows})
+            print_json({**report_json(result.report), "without_reason": result.rows})
         result.tell(terminal)
         raise typer.Exit(1)
     if as_json:
-        _print_json(result.model_dump(mode="json"))
+        print_json(result.model_dump(mode="json"))
     raise typer.Exit(0 if result.completed and not result.error else 1)
 
 
@@ -194,11 +186,11 @@ def inspect(
             raise typer.BadParameter("--html has every gap, and goes by the rule of the session", param_hint="--html")
         written = write_html(path, html, terminal)
         if as_json:
-            _print_json(written)
+            print_json(written)
         return
     facts = inspect_session(path, rule, gaps)
     if as_json:
-        _print_json(facts)
+        print_json(facts)
     else:
         Console().print(render_inspection(facts))
 
@@ -210,7 +202,7 @@ def verify(path: SessionPath, as_json: Json = False) -> None:
 
     result = verify_session(path, terminal)
     if as_json:
-        _print_json(result)
+        print_json(result)
     raise typer.Exit(1 if result["problems"] else 0)
 
 
@@ -226,7 +218,7 @@ def transcode(
 
     result = transcode_session(path, codec, out, terminal)
     if as_json:
-        _print_json(result)
+        print_json(result)
 
 
 @app.command()
@@ -246,7 +238,7 @@ def export(
     if formats:
         facts = list_formats()
         if as_json:
-            _print_json(facts)
+            print_json(facts)
         else:
             Console().print(render_formats(facts))
         return
@@ -254,7 +246,7 @@ def export(
         raise typer.BadParameter("labcapture export SESSION --to FORMAT DIR", param_hint="SESSION, --to and DIR")
     result = export_session(path, to, out, parse_settings(settings or ()), terminal)
     if as_json:
-        _print_json(result)
+        print_json(result)
 
 
 @app.command()
@@ -268,7 +260,7 @@ def pack(
 
     result = pack_session(path, file, terminal)
     if as_json:
-        _print_json(result)
+        print_json(result)
 
 
 @app.command()
@@ -278,7 +270,7 @@ def recover(path: SessionPath, as_json: Json = False) -> None:
 
     result = recover_session(path, terminal)
     if as_json:
-        _print_json(result)
+        print_json(result)
     raise typer.Exit(0 if result["complete"] else 1)
 
 
@@ -293,7 +285,7 @@ def calibrate(
 
     result = calibrate_head(rig, seconds, terminal)
     if as_json:
-        _print_json(result)
+        print_json(result)
     else:
         tell(result, Console())
     raise typer.Exit(0 if result["green"] else 1)
@@ -335,7 +327,7 @@ def preflight(
 
     report = check_rig(Wanted(rig, protocol, out, stimuli, seconds, stage), terminal)
     if as_json:
-        _print_json(report_json(report))
+        print_json(report_json(report))
     else:
         Console().print(render_report(report))
     raise typer.Exit(0 if report.go else 1)
@@ -355,7 +347,7 @@ def rehearse(
 
     report = rehearse_rig(rig, protocol, out, seconds, terminal)
     if as_json:
-        _print_json(report_json(report))
+        print_json(report_json(report))
     else:
         Console().print(render_report(report))
     raise typer.Exit(0 if report.go else 1)
@@ -368,7 +360,7 @@ def devices(as_json: Json = False) -> None:
 
     facts = list_devices()
     if as_json:
-        _print_json(facts)
+        print_json(facts)
     else:
         Console().print(render_devices(facts))
 
@@ -379,121 +371,6 @@ def schema(as_json: Json = False) -> None:
     from labcapture.cli.schema import render_schema, schema_rows
 
     if as_json:
-        _print_json({"paths": schema_rows()})
+        print_json({"paths": schema_rows()})
     else:
         Console().print(render_schema())
-
-
-ManifestPath = Annotated[Path, typer.Option(help="Stimuli manifest.")]
-FilmFolder = Annotated[Path | None, typer.Option(help="Folder of the films; 'stimuli' beside the manifest if absent.")]
-ShownBy = Annotated[Path | None, typer.Option(help="Only what this protocol shows.")]
-Clips = Annotated[list[str] | None, typer.Option(help="Only this clip (may be repeated).")]
-_MANIFEST = Path("stimuli_manifest.yaml")
-
-
-@stimuli.command()
-def placeholders(
-    manifest: ManifestPath = _MANIFEST,
-    out: FilmFolder = None,
-    protocol: ShownBy = None,
-    clip: Clips = None,
-    seconds: Annotated[float | None, typer.Option(help="Cut longer films to this length.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Make films of the right length with counted frames, an emotion label and a tone. Nothing is overwritten."""
-    from labcapture.cli.stimuli import make_films
-
-    made = make_films(manifest, out or manifest.parent / "stimuli", protocol, clip, seconds, terminal)
-    if as_json:
-        _print_json(made)
-
-
-@stimuli.command("check")
-def check_stimuli(
-    manifest: ManifestPath = _MANIFEST,
-    stimuli: FilmFolder = None,
-    protocol: ShownBy = None,
-    clip: Clips = None,
-    rehearsal: Annotated[bool, typer.Option("--rehearsal", help="Placeholders will do.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Play each film to its end and hold it against the manifest; exit 0 only if all are well."""
-    from labcapture.cli.stimuli import check
-
-    result = check(manifest, stimuli or manifest.parent / "stimuli", protocol, clip, rehearsal, terminal)
-    if as_json:
-        _print_json(result)
-    raise typer.Exit(0 if result["well"] else 1)
-
-
-@stimuli.command("select")
-def select_stimuli(
-    manifest: ManifestPath = _MANIFEST,
-    protocol: ShownBy = None,
-    clip: Clips = None,
-    share: Annotated[float, typer.Option(help="Least share of the raters that chose the word.")] = 0.7,
-    mean: Annotated[float, typer.Option(help="The mean intensity must be above this.")] = 3.5,
-    scale: Annotated[tuple[float, float], typer.Option(help="Scale that --mean is meant on.")] = (0, 6),
-    margin: Annotated[float, typer.Option(help="Least lead over the second word's share.")] = 0.0,
-    raters: Annotated[int, typer.Option(help="Least number of raters.")] = 0,
-    as_json: Json = False,
-) -> None:
-    """Tell which clips their ratings fit to elicit an emotion, and why; exit 0 if there is one."""
-    from labcapture.cli.stimuli import choose
-    from labcapture.protocol.selection import Rule
-
-    answer, table = choose(manifest, protocol, clip, Rule(share, mean, scale, margin, raters))
-    if as_json:
-        _print_json(answer)
-    else:
-        Console().print(table)
-    raise typer.Exit(0 if answer["selected"] else 1)
-
-
-@stimuli.command("hash")
-def hash_stimuli(
-    manifest: ManifestPath = _MANIFEST,
-    stimuli: FilmFolder = None,
-    protocol: ShownBy = None,
-    clip: Clips = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Take another film than the manifest's.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Write SHA-256 and length of each film into the manifest; exit 0 if all are known then."""
-    from labcapture.cli.stimuli import write_hashes
-
-    result = write_hashes(manifest, stimuli or manifest.parent / "stimuli", protocol, clip, replace, terminal)
-    if as_json:
-        _print_json(result)
-    raise typer.Exit(0 if result["well"] else 1)
-
-
-@protocols.command("check")
-def check_protocol(
-    file: Annotated[Path, typer.Argument(help="Protocol file.")],
-    participant: Annotated[str, typer.Option(help="Whose order is shown.")] = "P001",
-    seed: Annotated[int, typer.Option(help="Seed of that order.")] = 0,
-    place: Annotated[int, typer.Option(min=0, help="Sessions of this protocol before it: the row of a square.")] = 0,
-    stimuli: Annotated[
-        Path | None, typer.Option(help="Folder of the films; they are looked for if it is given.")
-    ] = None,
-    manifest: Annotated[Path | None, typer.Option(help="Stimuli manifest.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Check every reference of a protocol; show its order, how long it takes and the disk space that it needs."""
-    from labcapture.cli import protocol
-
-    facts = protocol.check_protocol(file, protocol.Wish(participant, seed, place, stimuli, manifest))
-    if as_json:
-        _print_json(facts)
-    else:
-        Console().print(protocol.render_check(facts))
-    raise typer.Exit(1 if facts["problems"] else 0)
-
-
-@protocols.command("schema")
-def print_protocol_schema() -> None:
-    """Print the JSON schema of protocol files, for editors."""
-    from labcapture.cli.protocol import protocol_schema
-
-    print(protocol_schema(), end="")

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from labcapture.cli.common import Json, print_json, terminal
+
 if TYPE_CHECKING:
     from labcapture.corpus import Corpus, Outcome, Team
     from labcapture.corpus.campaign import Tell
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-terminal = Console(stderr=True)
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 IndexFile = Annotated[Path | None, typer.Option("--index", help="File of the index; in ROOT if absent.")]
 Scheduler = Annotated[str, typer.Option(help="Address of a cluster's scheduler; else processes of this machine.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Processes of this machine; one per processor if absent.")]
@@ -55,7 +54,7 @@ def table(
         write_table(frame, out)
         terminal.print(f"{len(frame)} rows in {out}", markup=False, highlight=False, soft_wrap=True)
     if as_json:
-        _print_json({"root": str(opened.root), "rows": json.loads(frame.to_json(orient="records"))})
+        print_json({"root": str(opened.root), "rows": json.loads(frame.to_json(orient="records"))})
     elif out is None:
         Console().print(render_table(frame))
 
@@ -79,7 +78,7 @@ def summary(
     rule = ReportRule(report_rule, least)  # type: ignore[arg-type] # it checks the word
     facts = _fresh(context.obj, index, scheduler, workers, anew=False).summary(rule, refresh=False)
     if as_json:
-        _print_json(facts)
+        print_json(facts)
     else:
         Console().print(render_summary(facts))
 
@@ -98,7 +97,7 @@ def index(
     done = opened.refreshed
     if as_json and done is not None:
         facts = {name: getattr(done, name) for name in ("sessions", "read", "gone", "not_kept")}
-        _print_json({"index": str(opened.index.file), **facts})
+        print_json({"index": str(opened.index.file), **facts})
     elif done is not None:
         said = f"{done.sessions} sessions, {done.read} read, {done.gone} gone: {opened.index.file}"
         terminal.print(said, markup=False, highlight=False, soft_wrap=True)
@@ -216,10 +215,6 @@ def reroute(
     )
 
 
-def _print_json(result: Any) -> None:  # noqa: ANN401 - any JSON
-    print(json.dumps(result, ensure_ascii=False, default=str))
-
-
 def _open(root: Path, index: Path | None = None) -> Corpus:
     from labcapture.core.errors import BadInput
 
@@ -272,5 +267,5 @@ def _work(
         outcomes = carry_out(team, tell)
     tell_outcomes(what, outcomes, terminal)
     if as_json:
-        _print_json({"work": what, "root": str(opened.root), **outcome_facts(outcomes)})
+        print_json({"work": what, "root": str(opened.root), **outcome_facts(outcomes)})
     raise typer.Exit(1 if any(outcome.state == "failed" for outcome in outcomes) else 0)
