@@ -26,6 +26,7 @@ from labcapture.recording import schema
 from labcapture.recording.conformity import plainly
 from labcapture.recording.folder import session_folder
 from labcapture.recording.guard import DAMAGE, check_folder, opened
+from labcapture.recording.hold import is_held
 from labcapture.recording.journal import sync_file
 from labcapture.recording.store import restrict, set_values
 from labcapture.recording.verify import verify
@@ -98,7 +99,11 @@ def pack(path: str | os.PathLike[str], target: str | os.PathLike[str], progress:
 def _look(source: Path, final: Path) -> int:
     """Refuse what cannot be packed; return how many bytes are to be written."""
     check_folder(source)
+    if is_held(source):
+        raise RecordingError("is being recorded just now", str(source), "Pack it once its recording has ended.")
     with opened(source, schema.SESSION_FILE) as h5:
+        if h5.attrs.get("format") != schema.FORMAT:
+            raise RecordingError("not a session of labcapture", str(source), "Is it the right file?")
         closed, version = bool(h5.attrs.get("closed", False)), int(h5.attrs.get("version", 0))
     if not closed or not (source / schema.CHECKSUMS_FILE).is_file():
         raise RecordingError("was not closed", str(source), f"Run: labcapture recover {source}")
