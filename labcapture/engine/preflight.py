@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labcapture.core.errors import BadInput, LabcaptureError
-from labcapture.devices.base import DeviceConfig
 from labcapture.devices.rig import StageSettings, load_rig
 from labcapture.engine.awake import Awake
 from labcapture.engine.driving import Driver, as_device_error, close_all
@@ -100,12 +99,12 @@ def preflight(wanted: Wanted, progress: Progress = lambda what: None) -> Report:
     with ThreadPoolExecutor(1, "stage") as pool:
         screen = pool.submit(_try_stage, rig.stage) if wanted.stage and wanted.looks_at("stage") else None
         progress("opening the rig")
-        opened = _open(configs)
-        log = SessionLog()
-        drivers = [driver for driver, error in opened if error is None]
+        devices = [Driver(config) for config in configs]
         with ExitStack() as stack:
             awake = stack.enter_context(Awake())
-            stack.callback(close_all, [driver for driver, _ in opened], log)
+            stack.callback(close_all, devices, SessionLog())  # also if it is interrupted while they open
+            opened = _open(devices)
+            drivers = [driver for driver, error in opened if error is None]
             ear = Ear((spec, driver.config.name) for driver in drivers for spec in driver.streams)
             facts = screen.result() if screen else None  # its start would disturb what is measured
             machine = _measure(drivers, ear, wanted, progress) if drivers or whole else None
@@ -127,9 +126,8 @@ def preflight(wanted: Wanted, progress: Progress = lambda what: None) -> Report:
     return Report(rig=rig.name, protocol=name, simulated=simulated, seconds=wanted.seconds, rows=shown)
 
 
-def _open(configs: list[DeviceConfig]) -> list[tuple[Driver, LabcaptureError | None]]:
+def _open(drivers: list[Driver]) -> list[tuple[Driver, LabcaptureError | None]]:
     """Open all devices side by side; each with what went wrong."""
-    drivers = [Driver(config) for config in configs]
     with ThreadPoolExecutor(max(1, len(drivers)), "open") as pool:
         futures = [pool.submit(driver.open) for driver in drivers]
     errors = [future.exception() for future in futures]
