@@ -50,10 +50,12 @@ def screen(size: tuple[int, int]) -> Iterator[None]:
 
 def settle(application: QApplication, window: ViewerWindow, seconds: float = 0.3) -> None:
     """Let the window draw until it waits for nothing."""
-    since = time.monotonic()
-    while time.monotonic() - since < seconds or (window.projector.waiting and time.monotonic() - since < _PATIENCE_S):
+    begun = rested = time.monotonic()
+    while time.monotonic() - rested < seconds and time.monotonic() - begun < _PATIENCE_S:
         application.processEvents()
         time.sleep(0.005)
+        if window.projector.waiting:
+            rested = time.monotonic()
 
 
 def side(window: ViewerWindow) -> None:
@@ -224,6 +226,7 @@ def measure(application: QApplication, path: Path, size: tuple[int, int]) -> dic
                 "real_s": round(took, 2),
                 "played_s": round(gone, 2),
                 "pictures_per_s": round(len(pictures) / took, 1),
+                "frames_not_shown": window.steering.skipped,
                 "note": window.steering.player.note,
             }
             window.steering.seek(window.film.span(window.film.trials[0])[0])

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from functools import partial
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
@@ -59,7 +59,7 @@ class Transport(QWidget):
         self._icons = {
             name: icon(name, theme.text) for name in ("play", "pause", "back", "forward", "previous", "next")
         }
-        parts: list[QWidget] = []
+        parts: list[QPushButton] = []
         for action, value, sign, name in (
             ("go_trial", -1, "previous", "Previous trial (PgUp)"),
             ("step", -1, "back", "One frame back (←)"),
@@ -84,6 +84,7 @@ class Transport(QWidget):
         self.frame.setAccessibleName("Index of the frame in its trial; enter one to go there")
         self.frame.setToolTip("Index of the frame in this trial   (Ctrl+I)")
         self.state = label("", "caption")
+        self._signs = parts
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
@@ -104,6 +105,9 @@ class Transport(QWidget):
     def set_scale(self) -> None:
         """Size the fields for their figures."""
         metrics = self.clock.fontMetrics()
+        side = round(metrics.height() * 0.9)
+        for it in self._signs:
+            it.setIconSize(QSize(side, side))
         self.clock.setFixedWidth(metrics.horizontalAdvance("00:00.000") + metrics.height() * 2)
         self.frame.setFixedWidth(metrics.horizontalAdvance("000000") + metrics.height() * 2)
 
