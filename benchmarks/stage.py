@@ -3,6 +3,9 @@
 ``python -m benchmarks.stage [--seconds 30] [--rounds 3] [--write]`` plays one film on virtual displays (Xvfb, Mesa's
 software renderer, paced to 60 flips per second, for it has no vertical blank). Every condition has the same film, the
 same window and, where a rig records, the same cameras at full rate. ``--write`` puts table and plot into docs/.
+
+``--mirror-hz 0 5`` compares our stage with itself instead: the console asks for so many small pictures of the
+participant's screen per second, or for none.
 """
 
 from __future__ import annotations
@@ -17,10 +20,11 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +40,7 @@ from labcapture.protocol.rule import QualityRule
 from labcapture.protocol.steps import Movie
 from labcapture.recording.recorder import Recorder, SessionHeader, create_folder
 from labcapture.stage.display import Display
-from labcapture.stage.messages import Done, Failed, Flips, Show
+from labcapture.stage.messages import Done, Failed, Flips, Look, Show
 from labcapture.stage.process import StageProcess
 
 ROOT = Path(__file__).parents[1]
@@ -59,6 +63,8 @@ class Shown:
     shown: int
     cores: float
     lost_by_rig: int | None = None
+    mirrored: int | None = None
+    """Small pictures of the screen that came; None where nobody asked."""
 
 
 def make_film(path: Path, seconds: float) -> int:
@@ -80,10 +86,12 @@ def make_film(path: Path, seconds: float) -> int:
 # Players --------------------------------------------------------------------------------------------------------------
 
 
-def play_ours(film: Path, frames: int, load: str) -> Shown:
-    """Play the film on our stage."""
+def play_ours(film: Path, frames: int, load: str, mirror_hz: float | None = None) -> Shown:
+    """Play the film on our stage; ask for ``mirror_hz`` small pictures per second, one at a time."""
     stage = StageProcess(StageSettings(display="virtual", size=SIZE, rate_hz=SCREEN_HZ))
     flips: list[float] = []
+    mirrored, due, waits = 0, 0.0, False
+    name = "labcapture stage" if mirror_hz is None else f"mirror {mirror_hz:g} Hz"
     try:
         stage.start()
         begun, used = lsl_time(), _processor_s(stage.pid)
@@ -91,15 +99,22 @@ def play_ours(film: Path, frames: int, load: str) -> Shown:
         stage.send(Show(step=step.model_dump(mode="json"), clip=str(film)))
         deadline = begun + frames / FILM_HZ + _PATIENCE_S
         while lsl_time() < deadline:
-            stage.socket.poll(200)
-            for message in stage.receive():
+            if mirror_hz and not waits and lsl_time() >= due:
+                stage.send(Look())
+                waits, due = True, lsl_time() + 1 / mirror_hz
+            stage.socket.poll(20 if mirror_hz else 200)
+            heard = stage.receive()
+            if stage.seen() is not None:
+                mirrored, waits = mirrored + 1, False
+            for message in heard:
                 if isinstance(message, Flips):
                     flips += [row[1] for row in message.rows]
                 elif isinstance(message, Failed):
                     raise SystemExit(f"the stage failed: {message.message}")
                 elif isinstance(message, Done):
                     cores = (_processor_s(stage.pid) - used) / (lsl_time() - begun)
-                    return Shown("labcapture stage", load, flips, frames, int(message.facts["frames_shown"]), cores)
+                    shown = int(message.facts["frames_shown"])
+                    return Shown(name, load, flips, frames, shown, cores, mirrored=mirrored if mirror_hz else None)
     finally:
         stage.close()
     raise SystemExit("the stage did not come to the film's end")
@@ -215,6 +230,8 @@ def table(runs: Sequence[Shown]) -> tuple[list[str], list[list[str]]]:
     """Return head and rows: one for each player and load, all its runs together."""
     head = ["", "meanwhile", "flip interval p50 / p99 / max, ms", "late flips", "film frames not shown", "cores"]
     head.append("frames lost by the recorder")
+    if is_mirrored := any(run.mirrored is not None for run in runs):
+        head.append("pictures of the screen per second")
     rows = []
     for player, load in dict.fromkeys((run.player, run.load) for run in runs):
         mine = [run for run in runs if (run.player, run.load) == (player, load)]
@@ -235,6 +252,9 @@ def table(runs: Sequence[Shown]) -> tuple[list[str], list[list[str]]]:
                 lost,
             ]
         )
+        if is_mirrored:
+            seconds = sum(run.film_frames for run in mine) / FILM_HZ
+            rows[-1].append(f"{sum(run.mirrored or 0 for run in mine) / seconds:.1f}")
     return head, rows
 
 
@@ -285,27 +305,34 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="runs of each player and load")
     parser.add_argument("--json", type=Path, help="where to write everything")
     parser.add_argument("--write", action="store_true", help="put table and plot into docs/")
+    parser.add_argument("--mirror-hz", type=float, nargs="+", help="compare our stage at these rates of its mirror")
     parser.add_argument("--plain", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.plain is not None:
         plain(given.plain)
         return
+    if given.mirror_hz and given.write:
+        parser.error("--write is for the comparison with PsychoPy")
+    players: list[Callable[[Path, int, str], Shown]] = [play_ours, play_psychopy]
+    if given.mirror_hz:
+        players = [partial(play_ours, mirror_hz=rate) for rate in given.mirror_hz]
     runs: list[Shown] = []
     with tempfile.TemporaryDirectory(prefix="labcapture-stage-") as folder:
         film = Path(folder) / "film.mp4"
         frames = make_film(film, given.seconds)
         for _ in range(given.rounds):
             for is_loaded in (False, True):
-                for player in (play_ours, play_psychopy):
+                for player in players:
                     lost: list[int] = []
                     with recording(is_loaded, lost):
                         run = player(film, frames, "the rig records" if is_loaded else "nothing")
                     run.lost_by_rig = lost[0] if lost else None
                     runs.append(run)
                     print(" | ".join(table([run])[1][0]), file=sys.stderr, flush=True)
+    mirrors = "".join([" --mirror-hz", *(f" {rate:g}" for rate in given.mirror_hz)]) if given.mirror_hz else ""
     facts = {
         "date": datetime.now(UTC).date().isoformat(),
-        "command": f"python -m benchmarks.stage --seconds {given.seconds:g} --rounds {given.rounds}",
+        "command": f"python -m benchmarks.stage --seconds {given.seconds:g} --rounds {given.rounds}{mirrors}",
         "machine": machine(Path.cwd()),
         "seconds": given.seconds,
         "rounds": given.rounds,

@@ -158,10 +158,10 @@ class Canvas:
         """
         if self._patch is not None:
             self._patch.draw(self.lit)
-        taken = False
+        drawn, taken, copied = lsl_time(), False, False
         if not (critical or self.lit or self._was_late):
             try:
-                taken = self._use_mirror()
+                taken, copied = self._use_mirror()
             except GLException:  # then without; the participant's screen goes on
                 self._mirror = None
         if self.paced:
@@ -173,6 +173,10 @@ class Canvas:
             self._viewed = self._time
         late = self._was_late = self._continuous and self._time - before > LATE * self.period
         self.late_flips += late
+        if self._mirror is not None and self._continuous:
+            due = self._beat if self.paced else self._time
+            slack = due - drawn - (self._time - due)  # what came after the beat was not to spare either
+            self._mirror.budget.flipped(slack, self._time, copied=copied, late=late)
         self._continuous = True
         self._beat += self.period
         if self._beat <= self._time:  # after a rest or a late flip the beat starts anew
@@ -182,6 +186,8 @@ class Canvas:
     def rest(self) -> None:
         """Say that the next flip follows no other, so that it cannot be late."""
         self._continuous = False
+        if self._mirror is not None:
+            self._mirror.budget.rest()
 
     def watch(self, listener: Listener) -> Callable[[], None]:
         """Hand over keys, written characters and clicks.
@@ -320,19 +326,23 @@ class Canvas:
             return Mirror((int(width), int(height)), self.period)
         return None
 
-    def _use_mirror(self) -> bool:
-        """Take a picture or fetch one, if that is wanted and there is time for it; return whether one was taken."""
+    def _use_mirror(self) -> tuple[bool, bool]:
+        """Take a picture or fetch one, if there is time for it; return whether one was taken, and whether either."""
         mirror = self._mirror
         if mirror is None or not (self._is_wanted or mirror.is_coming):
-            return False
-        if self._continuous and not mirror.has_time(self._beat if self.paced else self._time + self.period):
-            return False
+            return False, False
+        if not self._continuous:
+            has_time = mirror.is_coming or mirror.budget.is_due(lsl_time())
+        else:
+            has_time = mirror.has_time(self._beat if self.paced else self._time + self.period)
+        if not has_time:
+            return False, False
         if mirror.is_coming:
             self._view = View(mirror.fetch(), self._viewed)
-            return False
+            return False, True
         self._is_wanted = False
         mirror.take()
-        return True
+        return True, True
 
     def _stamp(self) -> None:
         self._time = lsl_time()

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from labcapture.core.clock import lsl_time
 from labcapture.stage.film import fit
+from labcapture.stage.mirror_budget import Budget
 
 ROOM = (384, 216)
 """Width and height (pixels) that a small picture may have."""
 _RGBA = 4
 _TRIALS = 4  # the first one compiles
 _RESERVE = 0.5  # of a flip's period: left for what nobody foresees
-_FORGET = 0.98  # share of the known cost that is kept from one picture to the next, where that was cheaper
 
 gl = pyglet.gl
 GLException = gl.GLException
@@ -29,6 +29,8 @@ class MirrorError(Exception):
 
 class Mirror:
     """Makes the back buffer small on the graphics card; the pixels are fetched at a later flip, when they have come.
+
+    `budget` says when; it has to be told of every flip.
 
     Parameters
     ----------
@@ -51,11 +53,11 @@ class Mirror:
         self._frame, self._store, self._pixels = gl.GLuint(), gl.GLuint(), gl.GLuint()
         self._bytes = self.size[0] * self.size[1] * _RGBA
         self._is_coming = False
-        self._cost_s = 0.0
+        self.budget = Budget(0.0, lsl_time())
         try:
             self._make()
             for _ in range(_TRIALS):
-                self._cost_s = 0.0
+                self.budget = Budget(0.0, lsl_time())
                 gl.glFinish()
                 self.take()
                 self.fetch()
@@ -69,9 +71,16 @@ class Mirror:
         return self._is_coming
 
     def has_time(self, flip_time: float) -> bool:
-        """Tell whether `take`, or `fetch`, is over well before LSL ``flip_time`` (s). Waits until all is drawn."""
+        """Tell whether `take`, or `fetch`, is over well before LSL ``flip_time`` (s), if the last flips are a guide.
+
+        Where they are, it waits until all is drawn to be sure.
+        """
+        now = lsl_time()
+        if not (self.budget.has_slack(now) if self._is_coming else self.budget.allows(now)):
+            return False
         gl.glFinish()
-        return flip_time - lsl_time() > self._reserve_s + self._cost_s
+        now = lsl_time()
+        return flip_time - now > self._reserve_s + self.budget.cost_s(now)
 
     def take(self) -> None:
         """Take a picture of what has been drawn; call it right before a flip."""
@@ -85,6 +94,7 @@ class Mirror:
             gl.glBindFramebuffer(gl.GL_FRAMEBUFFER, window.value)
             if scissor:
                 gl.glEnable(gl.GL_SCISSOR_TEST)
+        gl.glFinish()  # else the flip would pay, and nobody would know
         self._is_coming = True
         self._took(began)
 
@@ -133,4 +143,5 @@ class Mirror:
         gl.glBindBuffer(gl.GL_PIXEL_PACK_BUFFER, 0)
 
     def _took(self, began: float) -> None:
-        self._cost_s = max(_FORGET * self._cost_s, lsl_time() - began)
+        now = lsl_time()
+        self.budget.paid(now - began, now)
