@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
+from labcapture.engine.head_messages import HeadLimit, HeadView
 from labcapture.engine.messages import Answer, Ask, Confirm, Enter, Mark, Prompt
 
 Deed = Confirm | Ask | Answer | Enter | Mark
@@ -12,7 +13,7 @@ Deed = Confirm | Ask | Answer | Enter | Mark
 _READS_S = (0.4, 0.9)
 _ASKS_S = (1.2, 1.8)
 _ANSWERED_S = (0.8, 1.6)
-_STEADIES_S = 6.0  # a head that is not in its place by then is let be
+_STEADIES_S = 12.0  # a head that is not in its place by then is let be: no speed makes an instrument measure faster
 _SHOWS = 0.3  # share of the clips in which an expression is marked
 _MARKS_S = (0.8, 2.5)  # after the clip's onset, which no speed changes
 
@@ -35,14 +36,30 @@ class Autopilot:
         self._showing: tuple[str, int] | None = None
         self._deeds: list[tuple[float, Deed]] = []
 
-    def tick(self, prompt: Prompt | None, take: int) -> Iterator[Deed]:
-        """Yield what is to be done by now; ``prompt`` tells how long its step has been shown."""
+    def tick(self, prompt: Prompt | None, take: int, head: HeadView | None = None) -> Iterator[Deed]:
+        """Yield what is to be done by now.
+
+        Parameters
+        ----------
+        prompt
+            What the present step asks for; it tells how long the step has been shown.
+        take
+            The step's.
+        head
+            How the head stands, None if nobody measures it. A calibration is waited for: it ends by itself once all
+            limits have held. Where they do not in time, the reason to go on tells which were not met.
+        """
         if prompt is None:
             self._showing, self._deeds = None, []
             return
         if self._showing != (prompt.step, take):
             self._showing = (prompt.step, take)
             self._deeds = list(self._plan(prompt, take))
+        if prompt.kind == "calibrate" and head is not None:
+            if self._deeds and prompt.since_s >= _STEADIES_S:
+                self._deeds.clear()
+                yield Confirm(reason=unmet(head))
+            return
         while self._deeds and self._deeds[0][0] <= prompt.since_s:
             yield self._deeds.pop(0)[1]
 
@@ -68,5 +85,22 @@ class Autopilot:
             value = str(chance.randint(1, 20)) if prompt.awaits == "number" else "nothing to add"
             yield at + later(_ASKS_S), Answer(value=value)
         elif prompt.awaits == "confirm":
-            at = _STEADIES_S / self._speed if prompt.kind == "calibrate" else at
             yield at, Confirm(reason="autopilot")
+
+
+def unmet(head: HeadView) -> str:
+    """Return why a calibration is passed by though the head was waited for: which limits were not met."""
+    if not head.pictures:
+        why = "no picture was measured"
+    elif not head.limits or head.seen != "face":
+        why = f"head {head.seen}"
+    else:
+        broken = [limit for limit in head.limits if not limit.ok]
+        why = (
+            "; ".join(f"{it.label}: {_reading(it)}" for it in broken) or f"all limits held for {head.held_s:.1f} s only"
+        )
+    return f"autopilot, after {_STEADIES_S:g} s: {why}"
+
+
+def _reading(limit: HeadLimit) -> str:
+    return "not measured" if limit.reading is None else f"{limit.reading:.3g} {limit.units}".strip()

@@ -61,6 +61,11 @@ class HeadCare:
         looked_at = self._watched and not self._is_failed
         return self._gate.view() if self._gate is not None and looked_at else None
 
+    @property
+    def measured(self) -> HeadView | None:
+        """How the head stood last, None where nothing measures it."""
+        return self._gate.view() if self._gate is not None and not self._is_failed else None
+
     def pass_by(self, reason: str) -> None:
         """Take in that the experimenter ends the calibration.
 

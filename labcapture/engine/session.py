@@ -215,7 +215,7 @@ class Session:
             self._advance(runs.Due(asked.step.id), now)
         if self._pilot is None:
             return
-        for deed in self._pilot.tick(self._prompt(), self._runner.take):
+        for deed in self._pilot.tick(self._prompt(), self._runner.take, self._head.measured):
             if isinstance(deed, told.Mark):
                 self.mark(deed.label, None)
             else:

@@ -13,6 +13,8 @@ import pytest
 from labcapture.reading.session import Session, open_session
 from tests.run.sessions import ROOT, labcapture, write_inputs
 
+HEAD = "head: {hold_s: 0.2}\n"  # no calibration is skipped; each waits until the head is in its place
+
 
 def _neutralization(session: Session) -> None:
     clips = [trial.attributes["clip"] for trial in session.trials.values()]
@@ -80,6 +82,7 @@ def test_a_shipped_protocol_runs_to_its_end(
     made = labcapture("stimuli", "placeholders", "--out", films, "--protocol", protocol, "--seconds", "0.4", "--json")
     assert made.returncode == 0, made.stderr
     rig, _, _ = write_inputs(tmp_path)
+    rig.write_text(rig.read_text(encoding="utf-8") + HEAD, encoding="utf-8")
     identity = ("--participant", "P001", "--session", "1", "--out", tmp_path / "out", "--language", language)
     pilot = ("--headless", "--autopilot", "1", "--speed", "60", "--stimuli", films, "--json")
     done = labcapture("run", protocol, "--rig", rig, *identity, *pilot)
