@@ -62,7 +62,7 @@ def export(session: Session, out: Path, options: Mapping[str, str], progress: Pr
     sub = _label(session.participant, "the participant's pseudonym")
     ses = _label(options.get("session", session.session), "--set session")
     task = _label(options.get("task", session.paradigm), "--set task")
-    if out.resolve().is_relative_to(session.folder.resolve()):
+    if session.holds(out):
         raise RecordingError("lies in the session itself", str(out), "Name another folder for the export.")
     _enter(out, sub, session)
     notes: list[str] = []
@@ -94,7 +94,7 @@ class _Making:
         self._common = {
             "TaskName": options.get("task", session.paradigm),
             "TaskDescription": f"Protocol {session.attributes['protocol']}",
-            "SourceSession": session.folder.name,
+            "SourceSession": session.name,
             "SourceFingerprint": session.fingerprint,
             "ZeroUTC": str(session.attributes["started_utc"]),
             "ZeroLSLTime": self._zero,

@@ -63,7 +63,7 @@ def export(session: Session, out: Path, options: Mapping[str, str], progress: Pr
     notes: list[str] = []
     clips = list(_clips(session, is_interview, notes))
     _check_depth(clips, how, notes)
-    if out.resolve().is_relative_to(session.folder.resolve()):
+    if session.holds(out):
         raise RecordingError("lies in the session itself", str(out), "Name another folder for the export.")
     _, folder = folder_of(out, session, part)
     kept = {name: value for name, value in options.items() if name != "workers"}  # of no consequence for the files
@@ -155,6 +155,9 @@ def _write(
     elif len(session.self_report):
         with draft.making("self_report.csv") as path:
             write_self_report(path, session, {trial.id: clip.folder for clip in clips for trial in clip.trials})
+    cameras = dict.fromkeys(name for clip in clips for trial in clip.trials for name in trial)
+    if others := ", ".join(name for name in cameras if name not in {"color", "depth"}):
+        notes.append(f"the layout has one camera, no place for {others}")
     if clips[0].folder and (session.audio or session.samples):
         there = ", ".join([*session.audio, *session.samples])
         notes.append(f"the layout has no place for {there} in this part")
@@ -224,7 +227,7 @@ def _write_interview(draft: Draft, session: Session, clip: Clip, notes: list[str
 
 def _about(session: Session) -> dict[str, Any]:
     return {
-        "session": session.folder.name,
+        "session": session.name,
         "participant": session.participant,
         "part": session.part,
         "verdict": session.verdict,

@@ -73,7 +73,7 @@ class Draft:
     def __init__(self, final: Path, session: Session, format: str, options: Mapping[str, Any] | None = None) -> None:
         self.final = final.resolve()
         self.folder = self.final.with_name(f"{self.final.name}.partial")
-        if self.final.is_relative_to(session.folder.resolve()):
+        if session.holds(self.final):
             raise RecordingError("lies in the session itself", str(final), "Name another folder for the export.")
         if self.final.exists():
             raise RecordingError(

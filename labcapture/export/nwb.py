@@ -191,6 +191,8 @@ class _File:
 
     def _trials(self) -> None:
         trials = list(self._session.trials.values())
+        if not trials:
+            return  # an empty table cannot be written
         keys = sorted({key for trial in trials for key in trial.attributes} - {"start", "stop", "start_time", "id"})
         self._file.add_trial_column("trial", "id of the trial")
         self._file.add_trial_column("annotatable", "whether it kept every limit of the quality rule")

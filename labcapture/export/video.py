@@ -40,6 +40,8 @@ def export(session: Session, out: Path, options: Mapping[str, str], progress: Pr
     """Write the films of a session below ``out``; see `labcapture.export.formats`."""
     films = Films(session, options)
     trials = [(trial, name) for trial in session.trials.values() for name in films.cameras(trial)]
+    if not trials:
+        films.notes.append("no trial has pictures to make a film of")
     total = sum(len(trial[name]) for trial, name in trials)
     done = 0
     with Draft(out / result_name(session, "video"), session, "video", options) as draft:

@@ -44,7 +44,7 @@ def _report(session: Session) -> Facts:
     trials = [_trial(session, trial, problems) for trial in session.trials.values()]
     attributes = session.attributes
     return {
-        "folder": str(session.folder.resolve()),
+        "folder": str(Path(session.h5.filename if session.is_packed else session.folder).resolve()),
         "participant": session.participant,
         "session": session.session,
         "protocol": attributes["protocol"],

@@ -105,7 +105,7 @@ class Session:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<Session {self.folder.name}: {len(self.trials)} trials, part {self.part}>"
+        return f"<Session {self.name}: {len(self.trials)} trials, part {self.part}>"
 
     def close(self) -> None:
         """Close its files; what was read stays."""
@@ -126,6 +126,15 @@ class Session:
     def is_packed(self) -> bool:
         """Whether it lies in one file, with its pictures, and not in a folder."""
         return "packed_from" in self.attributes
+
+    @property
+    def name(self) -> str:
+        """Name of its folder, or of the file that it was packed into."""
+        return Path(self.h5.filename).stem if self.is_packed else self.folder.resolve().name
+
+    def holds(self, path: Path) -> bool:
+        """Return whether ``path`` lies in the session's own folder, where nothing may be written."""
+        return not self.is_packed and path.resolve().is_relative_to(self.folder.resolve())
 
     @property
     def participant(self) -> str:
@@ -194,11 +203,15 @@ class Session:
     @property
     def voice(self) -> AudioStream:
         """The voice; `KeyError` if there is none."""
+        if "voice" not in self.audio:
+            raise KeyError(f"the session has no voice; it has {', '.join(self.streams) or 'no streams'}")
         return self.audio["voice"]
 
     @property
     def eda(self) -> SampleStream:
         """Electrodermal activity; `KeyError` if there is none."""
+        if "eda" not in self.samples:
+            raise KeyError(f"the session has no eda; it has {', '.join(self.streams) or 'no streams'}")
         return self.samples["eda"]
 
     def gaps(self, stream: str) -> Table:

@@ -48,7 +48,7 @@ class Trial(TrialPictures):
             Its file is missing or unreadable.
         """
         if stream not in self.streams:
-            raise KeyError(f"trial {self.id} has {', '.join(self)}, not {stream}")
+            raise KeyError(f"trial {self.id} has {', '.join(self) or 'no pictures'}, not {stream}")
         return self.streams[stream]
 
     @property

@@ -104,7 +104,7 @@ class Measuring(QObject):
     def copy(self) -> None:
         """Copy time and frame indices of what is seen."""
         color, depth = self._projector.shown()
-        parts = [self._film.session.folder.name, f"trial={color.trial or depth.trial or '-'}"]
+        parts = [self._film.session.name, f"trial={color.trial or depth.trial or '-'}"]
         parts += [f"{it.stream}={'-' if it.index is None else it.index}" for it in (color, depth) if it.stream]
         mine = color if color.index is not None else depth
         time = mine.time if mine.index is not None else self._steering.time

@@ -51,7 +51,7 @@ class ViewerWindow(QMainWindow):
         super().__init__()
         self.film = film
         self._theme = theme
-        self.setWindowTitle(f"{session.folder.name} – labcapture")
+        self.setWindowTitle(f"{session.name} – labcapture")
         self.setMinimumSize(QSize(960, 600))
         self.look = Look()
         self.color_pane = PictureView(theme, "colour", self.look)

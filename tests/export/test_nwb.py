@@ -13,6 +13,7 @@ from pynwb import NWBHDF5IO, validate
 import labcapture
 from labcapture.export import formats
 from tests.export.truth_world import LOST_BLOCKS, TRIAL, record_truth
+from tests.reading.recorded_world import begun
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +69,12 @@ def test_pynwb_reads_what_was_recorded_and_nwbinspector_passes_it(truth: Path, t
             "check_timestamp_of_the_first_sample_is_not_negative",  # in this world a minute before it was "recorded"
             "check_table_time_columns_are_not_negative",
         }
+
+
+def test_a_session_without_a_trial_is_written_too(tmp_path: Path) -> None:
+    recorder = begun(tmp_path / "sessions")
+    recorder.close(completed=False)
+    with labcapture.open(recorder.folder) as session:
+        done = formats.exporter("nwb")(session, tmp_path, {}, lambda what, done, total: None)
+    with NWBHDF5IO(next(Path(done.path).glob("*.nwb")), "r") as file:
+        assert file.read().trials is None

@@ -12,6 +12,7 @@ import pytest
 
 import labcapture
 from labcapture.core.errors import RecordingError
+from labcapture.export.formats import exporter
 from labcapture.recording.pack import pack
 from labcapture.recording.schema import find
 
@@ -116,3 +117,16 @@ def test_a_file_that_is_no_packed_session_is_refused(recorded: Path, tmp_path: P
         file["x"] = 1
     with pytest.raises(RecordingError, match="not a session"):
         labcapture.open(tmp_path / "foreign.h5")
+
+
+def test_a_packed_session_is_exported_to_a_folder_beside_it(recorded: Path, tmp_path: Path) -> None:
+    pack(recorded, tmp_path / "handed over.h5")
+    for source, out in ((recorded, tmp_path / "of the folder"), (tmp_path / "handed over.h5", tmp_path)):
+        with labcapture.open(source) as session:
+            exporter("csv")(session, out, {}, lambda what, done, total: None)
+    made, same = next(tmp_path.glob("*_csv")), next((tmp_path / "of the folder").glob("*_csv"))
+    assert made.name == same.name
+    for name in ("eda.csv", "markers.csv", "frames/01_a_color.csv", "voice.wav"):
+        assert (made / name).read_bytes() == (same / name).read_bytes()
+    with labcapture.open(tmp_path / "handed over.h5") as session:
+        assert session.name == "handed over"
