@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 
 from labcapture.reading import AudioStream
 
-_BLOCK = 1024  # samples handed to PortAudio at a time
-_AHEAD = 12  # such blocks prepared beforehand: a quarter of a second
+_BLOCK = 4096  # samples handed to PortAudio at a time: small ones run dry on a busy machine
+_AHEAD = 6  # such blocks prepared beforehand: half a second
+_STALLED_S = 0.6  # a card that has asked for nothing for so long has stopped
 _LATENCY_MOST_S = 1.0  # more is no latency but a driver that does not know
 SILENT = "no sound card: plays silently"
+STALLED = "the sound card stopped: goes on silently"
 
 
 class Voice:
@@ -100,14 +102,15 @@ class Player:
         if self._run is None:
             raise RuntimeError("not playing")
         self._no_card = self._no_card or self._run.no_card
-        if self._no_card:
-            self.note = SILENT
-        return self._run.position()
+        at = self._run.position()
+        if self._no_card or self._run.stalled:
+            self.note = SILENT if self._no_card else STALLED
+        return at
 
     @property
     def audible(self) -> bool:
         """Whether a sound card plays."""
-        return self._run is not None and self._run.audible
+        return self._run is not None and self._run.audible and not self._run.stalled
 
     def pause(self) -> None:
         """Stop; the sound card is free again."""
@@ -131,6 +134,7 @@ class _Run:
         self._last = start
         self._stop = threading.Event()
         self.no_card = False
+        self.stalled = False
         self.audible = False
         self._thread: threading.Thread | None = None
         if voice is not None:
@@ -140,7 +144,9 @@ class _Run:
     def position(self) -> float:
         now = time.monotonic()
         with self._lock:
-            if self._voice is None or self.no_card:
+            if self._heard is not None and not self.stalled and now - self._heard[0] > _STALLED_S:
+                self.stalled, self._since, self._start = True, now, self._last
+            if self._voice is None or self.no_card or self.stalled:
                 self._last = max(self._last, self._start + (now - self._since) * self._speed)
             elif self._heard is not None:
                 when, before = self._heard
