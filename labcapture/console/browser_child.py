@@ -23,6 +23,7 @@ from labcapture.reading import open_session
 from labcapture.reading.catalogue import SessionRow, folders, row, stamp
 
 _BATCH = 100
+_PIECE = 400  # rows a line: each line is one turn of the window's event loop, some 10 ms
 _EVERY_S = 0.2
 _INDEX = "labcapture-index.parquet"
 _OTHERWISE = {"nbytes": "bytes", "length_s": "session_length_s"}  # fields that the index calls otherwise
@@ -65,8 +66,8 @@ def _scan(root: Path) -> dict[str, Any]:
 
 
 def _tell(rows: Sequence[SessionRow]) -> None:
-    for first in range(0, len(rows), _BATCH):
-        _say({"rows": [[str(told.folder), *astuple(told)[1:]] for told in rows[first : first + _BATCH]]})
+    for first in range(0, len(rows), _PIECE):
+        _say({"rows": [[str(told.folder), *astuple(told)[1:]] for told in rows[first : first + _PIECE]]})
 
 
 def _indexed(root: Path) -> Iterator[tuple[str, tuple[str, SessionRow]]]:
