@@ -178,6 +178,12 @@ def test_transcode_and_export_stay_when_repeated(lab: Path, team: Team, tmp_path
     again = _states(corpus.transcode("gzip", out, team))
     assert {again[name] for name in good} == {"skipped"}
     assert _marks(out) == made
+    tables = tmp_path / "csv"
+    exported = _states(corpus.export("csv", tables, team))
+    assert {exported[name] for name in good} == {"done"}, exported
+    assert exported["crashed"] == "failed"
+    assert any((tables / "below").rglob("*.csv"))
+    assert {_states(corpus.export("csv", tables, team))[name] for name in good} == {"skipped"}
     assert _marks(lab) == before
     with pytest.raises(BadInput, match="lies in the corpus itself"):
         corpus.transcode("gzip", lab / "copies", team)
