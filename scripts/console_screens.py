@@ -323,6 +323,13 @@ def settle(application: QApplication, seconds: float) -> None:
         time.sleep(0.01)
 
 
+def is_drawn(window: ConsoleWindow) -> bool:
+    """Return whether all pictures and signals are there, or are not to be seen."""
+    previews = window.previews
+    signals = sum(spec.kind != "frames" for spec in SPECS)
+    return not previews.isVisible() or (all(v.count for v in previews.pictures) and len(previews.traces) == signals)
+
+
 def take(folder: Path, size: tuple[int, int], suffix: str, only: str) -> None:
     """Write all views at ``size`` in both themes."""
     application = QApplication(sys.argv[:1])
@@ -339,7 +346,7 @@ def take(folder: Path, size: tuple[int, int], suffix: str, only: str) -> None:
             window.show()
             window.activateWindow()
             window.show_snapshot(snapshot.model_copy(update={"preview": made.layout}))
-            while not all(view.count for view in window.previews.pictures) and window.previews.isVisible():
+            while not is_drawn(window):
                 settle(application, 0.05)
             settle(application, SETTLE_S)
             if press is not None:

@@ -64,11 +64,13 @@ class Previews(QWidget):
         column.addLayout(self._picture_grid)
         column.addWidget(self.stage)
         column.addWidget(self._head_frame, 1)
-        below = QHBoxLayout()
+        self._below = QWidget()
+        below = QHBoxLayout(self._below)
+        below.setContentsMargins(0, 0, 0, 0)
         below.setSpacing(8)
         below.addWidget(self.participant, 4)
         below.addWidget(self._trace_panel, 5)
-        column.addLayout(below, 1)
+        column.addWidget(self._below, 1)
         column.addWidget(self._empty, 1)
         self._trace_panel.hide()
         self._timer = QTimer(self)
@@ -108,6 +110,7 @@ class Previews(QWidget):
         for view in self.pictures:
             view.show_head(head)
         self._head_frame.setVisible(head is not None)
+        self._below.setVisible(head is None and self._layout is not None)
         has_screen = self.participant.mirror is not None and head is None
         self.participant.setVisible(has_screen)
         self.stage.setVisible(not has_screen)  # one of them tells what the participant sees

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import QSettings
 from PySide6.QtGui import QColor, QFont, QPalette
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication, QGridLayout, QLayout, QWidget
 
 from labcapture.core.errors import BadInput
 
@@ -226,3 +226,24 @@ def mark(widget: QWidget, **properties: str) -> None:
     if changed and widget.style() is not None:
         widget.style().unpolish(widget)
         widget.style().polish(widget)
+
+
+def scale_layouts(root: QWidget, scale: float) -> None:
+    """Scale the margins and gaps in ``root`` as its letters are; those that somebody set since stay as they are."""
+    for layout in root.findChildren(QLayout):
+        margins, gaps = layout.contentsMargins(), (layout.spacing(), layout.spacing())
+        if isinstance(layout, QGridLayout):
+            gaps = layout.horizontalSpacing(), layout.verticalSpacing()
+        present = [margins.left(), margins.top(), margins.right(), margins.bottom(), *gaps]
+        base, made = layout.property("base") or present, layout.property("made") or present
+        if made != present:
+            base = present
+        wanted = [round(value * scale) if value > 0 else value for value in base]
+        layout.setProperty("base", base)
+        layout.setProperty("made", wanted)
+        layout.setContentsMargins(*wanted[:4])
+        if isinstance(layout, QGridLayout):
+            layout.setHorizontalSpacing(wanted[4])
+            layout.setVerticalSpacing(wanted[5])
+        else:
+            layout.setSpacing(wanted[4])

@@ -28,7 +28,7 @@ from labcapture.console.setup import SetupForm
 from labcapture.console.status import StatusHead
 from labcapture.console.steps import StepsPanel
 from labcapture.console.streams import StreamsPanel
-from labcapture.console.theme import DARK, Theme, scale_of, style_sheet
+from labcapture.console.theme import DARK, Theme, scale_layouts, scale_of, style_sheet
 from labcapture.console.vitals import VitalsPanel
 from labcapture.core.errors import LabcaptureError
 from labcapture.engine.check_messages import Calibrate, Preflight, Rehearse
@@ -294,7 +294,6 @@ class ConsoleWindow(QMainWindow):
         self.form.participant.setFocus()
 
     def _look(self, prepare: Prepare) -> None:
-        """Look at the rig of the session that is to be prepared."""
         self.pages.setCurrentWidget(self.preflight)
         self.preflight.begin(prepare)
 
@@ -315,8 +314,6 @@ class ConsoleWindow(QMainWindow):
     def question(self) -> dialogs.Question | None:
         """The question that is being asked."""
         return self._question
-
-    # Qt ---------------------------------------------------------------------------------------------------------------
 
     def leave(self) -> None:
         """Close without asking; a session goes on."""
@@ -355,6 +352,7 @@ class ConsoleWindow(QMainWindow):
         if scale != self._scale:
             self._scale = scale
             self.setStyleSheet(style_sheet(self._theme, scale))
+            scale_layouts(self, scale)
             self.previews.set_scale(scale)
             self.calibration.previews.set_scale(scale)
             self._side.setFixedWidth(round(_SIDE * scale))
