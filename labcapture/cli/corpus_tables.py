@@ -124,6 +124,10 @@ def render_summary(facts: Mapping[str, Any]) -> RenderableType:
     parts: list[RenderableType] = []
     counts = {kind: facts[kind]["sessions"] for kind in ("recorded", "simulated")}
     parts.append(Text(f"{counts['recorded']} recorded and {counts['simulated']} simulated sessions", style="bold"))
+    unreadable = facts["unreadable"]
+    if unreadable["sessions"]:
+        states = ", ".join(f"{count} {state}" for state, count in unreadable["states"].items())
+        parts.append(Text(f"and {unreadable['sessions']} that cannot be read: {states}", style="yellow"))
     for kind in counts:
         mine = facts[kind]
         if not mine["sessions"]:

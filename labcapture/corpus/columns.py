@@ -42,7 +42,11 @@ SESSION: tuple[Column, ...] = (
     Column("reason", "text", "why, in a sentence"),
     Column("started_utc", "text", "start of the session, ISO 8601"),
     Column("session_length_s", "float", "s, from its start to its end"),
-    Column("simulated", "bool", "true: an instrument was simulated; not a measurement of anyone"),
+    Column(
+        "simulated",
+        "bool",
+        "true: an instrument was simulated; not a measurement of anyone; empty: the session cannot be read",
+    ),
     Column("autopilot", "bool", "true: a program answered for the participant"),
     Column("completed", "bool", "true: every step of the protocol was run"),
     Column("good", "int", "trials that are annotatable"),

@@ -135,12 +135,14 @@ def tally(table: pd.DataFrame) -> dict[str, Any]:
 
 
 def summary(table: pd.DataFrame, rule: ReportRule | None = None) -> dict[str, Any]:
-    """Return both tables of recorded and of simulated sessions, apart, fit for JSON."""
+    """Return both tables of recorded and of simulated sessions, apart, fit for JSON, and a count of unreadable ones."""
     rule = rule or ReportRule()
+    known = table["simulated"].notna()
     simulated = table["simulated"].fillna(value=False).astype(bool)
-    kinds = {"recorded": table[~simulated], "simulated": table[simulated]}
+    kinds = {"recorded": table[known & ~simulated], "simulated": table[simulated]}
     return {
         "report_rule": str(rule),
+        "unreadable": tally(table[~known]),
         **{
             kind: {
                 **tally(rows),

@@ -46,7 +46,7 @@ def read_session(folder: Path, root: Path) -> list[Row]:
 
 _TOLD = (
     *("participant", "session", "protocol", "part", "verdict", "started_utc", "good", "bad", "fingerprint"),
-    *("state", "simulated", "problem"),
+    *("state", "problem"),
 )
 _EMPTY: Row = {column.name: "" if column.type == "text" else None for column in COLUMNS}
 
@@ -61,6 +61,7 @@ def _session(session: Session) -> Row:
     autopilot = attributes.get("autopilot", -1)
     return {
         "paradigm": session.paradigm,
+        "simulated": session.simulated,
         "rig": str(attributes["rig"]),
         "part": session.part,
         "verdict": session.verdict,

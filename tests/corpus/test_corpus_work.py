@@ -94,6 +94,8 @@ def test_the_table_has_what_was_recorded(lab: Path) -> None:
 def test_the_summary_counts_recorded_and_simulated_apart(lab: Path) -> None:
     corpus = labcapture.corpus.open(lab)
     facts = corpus.summary()
+    assert [facts[kind]["sessions"] for kind in ("recorded", "simulated")] == [2, 1]
+    assert facts["unreadable"] == {"sessions": 3, "states": {"damaged": 2, "never closed": 1}}
     a, b, total = facts["recorded"]["table_2"]
     assert [row["part"] for row in (a, b, total)] == ["A", "B", "Total"]
     assert [row["subjects"] for row in (a, b, total)] == [1, 1, 2]
@@ -244,6 +246,7 @@ def test_the_commands(lab: Path, tmp_path: Path) -> None:
     assert out.is_file()
     shown = _run(lab, "summary")
     assert "simulated sessions" in shown.stdout
+    assert "3 that cannot be read" in shown.stdout
     assert "highest" in shown.stdout
     failed = _run(lab, "verify", "--workers", 2, "--json")
     assert failed.returncode == 1
