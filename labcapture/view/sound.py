@@ -18,9 +18,11 @@ from labcapture.reading import AudioStream
 
 _BLOCK = 4096  # samples handed to PortAudio at a time: small ones run dry on a busy machine
 _AHEAD = 6  # such blocks prepared beforehand: half a second
-_STALLED_S = 0.6  # a card that has asked for nothing for so long has stopped
+_WAITING_S = 0.6  # a card that has asked for nothing for so long is waited for: time stands still
+_PATIENCE_S = 4.0  # and has stopped after so long. A PulseAudio sink that was idle may first play out 2 s of silence
 _LATENCY_MOST_S = 1.0  # more is no latency but a driver that does not know
 SILENT = "no sound card: plays silently"
+WAITING = "waits for the sound card"
 STALLED = "the sound card stopped: goes on silently"
 
 
@@ -105,12 +107,14 @@ class Player:
         at = self._run.position()
         if self._no_card or self._run.stalled:
             self.note = SILENT if self._no_card else STALLED
+        elif self._run.waiting:
+            self.note = WAITING
         return at
 
     @property
     def audible(self) -> bool:
         """Whether a sound card plays."""
-        return self._run is not None and self._run.audible and not self._run.stalled
+        return self._run is not None and self._run.audible and not (self._run.waiting or self._run.stalled)
 
     def pause(self) -> None:
         """Stop; the sound card is free again."""
@@ -128,12 +132,14 @@ class _Run:
         self._since = time.monotonic()
         self._lock = threading.Lock()
         self._ready: queue.Queue[bytes] = queue.Queue(_AHEAD)
+        self._asked: float | None = None  # when the card was started, or asked last
         self._heard: tuple[float, int] | None = None  # when the card got its newest block, samples before that
         self._given = 0
         self._latency_s = 0.0
         self._last = start
         self._stop = threading.Event()
         self.no_card = False
+        self.waiting = False
         self.stalled = False
         self.audible = False
         self._thread: threading.Thread | None = None
@@ -144,8 +150,11 @@ class _Run:
     def position(self) -> float:
         now = time.monotonic()
         with self._lock:
-            if self._heard is not None and not self.stalled and now - self._heard[0] > _STALLED_S:
+            idle = now - self._asked if self._asked is not None else 0.0
+            self.waiting = idle > _WAITING_S
+            if idle > _PATIENCE_S and not self.stalled:
                 self.stalled, self._since, self._start = True, now, self._last
+                self._stop.set()  # else it might come back, and be heard out of step with the pictures
             if self._voice is None or self.no_card or self.stalled:
                 self._last = max(self._last, self._start + (now - self._since) * self._speed)
             elif self._heard is not None:
@@ -186,13 +195,14 @@ class _Run:
 
         def callback(data: None, frames: int, times: dict[str, float], status: int) -> tuple[bytes, int]:
             del data, frames, status
+            self._asked = time.monotonic()
             try:
                 block = self._ready.get_nowait()
             except queue.Empty:  # time stands still while there is nothing to be heard
                 return silence, pyaudio.paContinue
             ahead = times["output_buffer_dac_time"] - times["current_time"]
             with self._lock:
-                self._heard = (time.monotonic(), self._given)
+                self._heard = (self._asked, self._given)
                 self._given += _BLOCK
                 if 0 < ahead < _LATENCY_MOST_S:
                     self._latency_s = ahead
@@ -221,6 +231,7 @@ class _Run:
                         break
                     except queue.Full:
                         if not started:
+                            self._asked = time.monotonic()
                             card.start_stream()
                             started = self.audible = True
         finally:
