@@ -72,7 +72,8 @@ def qapp(screen: Screen, qapp: QApplication) -> Iterator[QApplication]:
         del os.environ["DISPLAY"]
     theme.apply(qapp, theme.DARK)
     yield qapp
-    qapp.shutdown()
+    if Shiboken.isValid(qapp):  # the tests of the viewer have the same application, and may have ended it before
+        qapp.shutdown()
 
 
 @pytest.fixture(autouse=True)
