@@ -38,11 +38,11 @@ theme.apply(application, theme.DARK)
 console, seen, pids = Console(), {}, []
 class Eye(QObject):
     def eventFilter(self, receiver, event):
-        if event.type() is QEvent.Type.Paint:
+        if event.type() == QEvent.Type.UpdateRequest:
             seen.setdefault("paint_s", time.time() - began)
         return False
 eye = Eye()
-console.window.form.installEventFilter(eye)
+console.window.installEventFilter(eye)
 def hear(snapshot):
     pids.append(snapshot.pid)
     seen.setdefault("engine_s", time.time() - began)
