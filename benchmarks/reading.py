@@ -149,7 +149,7 @@ def record_small(folder: Path, count: int) -> None:
         while recorder.status().queue_bytes > 1_000_000:
             time.sleep(0.001)
         for block in range(100 * second, 100 * second + 100):
-            sound, arrival = np.full((480, 1), block, np.int16), begin + (block + 1) / 100 + 0.004
+            sound, arrival = np.full((480, 1), block % 1000, np.int16), begin + (block + 1) / 100 + 0.004
             recorder.offer(AudioBlock("voice", sound, 480 * block, begin + block / 100, arrival))
         if second % 5 == 0:
             recorder.offer(ClockOffset("eda", begin + second, begin - 10.0, 1e-4))
