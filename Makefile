@@ -18,6 +18,8 @@ bench: setup ## measures beside the tools a lab would use instead; half an hour 
 	$(PYTHON) benchmarks/split.py
 	$(PYTHON) benchmarks/time_truth.py --seconds 60
 	$(PYTHON) benchmarks/soak.py --minutes 10
+	$(PYTHON) -m benchmarks.reading --json docs/benchmarks-reading.json --docs docs/reading.md
+	$(PYTHON) -m benchmarks.console --starts 5
 
 faults: setup ## what a session survives, tried out
 	$(PYTHON) -m benchmarks.faults --docs docs/reliability.md
