@@ -1,8 +1,8 @@
 """A watch over the GUI thread: how much each event costs it, and whether it waits for anything on the way.
 
 What counts is the thread's own processor time, which a busy machine does not lengthen as it does wall time. Waiting
-costs no processor time and is found by what Python asks of the system meanwhile: sleeps, connections, processes,
-folders and files.
+costs no processor time and is found by what Python asks of the system meanwhile: connections, processes, folders and
+files; sleeps from Python 3.13 on, which first tells of them.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from PySide6.QtWidgets import QApplication
 
 LIMIT_S = 0.050
 """Of the GUI thread's processor time in one event."""
+
+ONCE_S = 0.150
+"""The same, of the first such event of its kind: first use (imports, fonts, caches). Its second one is a habit."""
 
 RESTYLE_S = 0.5
 """Of the one event in which all sizes change because the window was made much larger; Qt does that in one go."""
@@ -40,6 +43,9 @@ class Watch:
     swept_s: float = 0.0
     """What Python's collector took so far: a test run's heap is many times that of a console."""
 
+    once: set[str] = field(default_factory=set)
+    """Kinds of events that went beyond `LIMIT_S` once, in the whole run."""
+
     def begin(self) -> None:
         """Forget what was seen."""
         self.slow, self.waits, self.longest = [], [], (0.0, "")
@@ -49,7 +55,13 @@ class Watch:
         """Take note of what the event ``name`` cost."""
         told = f"{name}: {seconds * 1000:.0f} ms"
         self.longest = max(self.longest, (seconds, told))
-        if seconds > (RESTYLE_S if name.startswith("restyle") else LIMIT_S):
+        if name.startswith("restyle"):
+            is_slow = seconds > RESTYLE_S
+        else:
+            is_slow = seconds > (LIMIT_S if name in self.once else ONCE_S)
+            if seconds > LIMIT_S:
+                self.once.add(name)
+        if is_slow:
             self.slow.append(told)
 
     def heard(self, name: str, arguments: tuple[Any, ...]) -> None:
