@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from PySide6.QtCore import QEvent, QObject
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
 LIMIT_S = 0.050
 """Of the GUI thread's processor time in one event."""
@@ -24,9 +24,10 @@ ONCE_S = 0.150
 """The same, of the first such event of its kind: first use (imports, fonts, caches). Its second one is a habit."""
 
 RESTYLE_S = 0.5
-"""Of the one event in which all sizes change because the window was made much larger; Qt does that in one go."""
+"""Of what Qt does in one go: it lays a window out when that opens, changes all sizes when it is made much larger."""
 
 WAITS = {"time.sleep", "socket.connect", "socket.getaddrinfo", "subprocess.Popen", "os.listdir", "os.scandir", "open"}
+_LAYOUT = {QEvent.Type.Show, QEvent.Type.Resize}
 _CODE = (".py", ".pyc", ".so", ".pyd", ".dylib")  # an import at first use is measured as what it costs
 _OWN = ("verified.jsonl",)  # a few kilobytes in the user's own state folder, on this machine
 
@@ -55,7 +56,7 @@ class Watch:
         """Take note of what the event ``name`` cost."""
         told = f"{name}: {seconds * 1000:.0f} ms"
         self.longest = max(self.longest, (seconds, told))
-        if name.startswith("restyle"):
+        if name.startswith(("restyle", "window laid out")):
             is_slow = seconds > RESTYLE_S
         else:
             is_slow = seconds > (LIMIT_S if name in self.once else ONCE_S)
@@ -104,6 +105,8 @@ class WatchedApplication(QApplication):
             return super().notify(receiver, event)
         WATCH.depth += 1
         name = f"{receiver.objectName()} {type(receiver).__name__} {event.type().name}"  # it may be gone afterwards
+        if event.type() in _LAYOUT and isinstance(receiver, QWidget) and receiver.isWindow():
+            name = f"window laid out: {name}"
         before = time.thread_time() - WATCH.swept_s
         try:
             return super().notify(receiver, event)
