@@ -52,16 +52,6 @@ class Trial(TrialPictures):
         return self.streams[stream]
 
     @property
-    def start(self) -> float:
-        """LSL time (s) from which on frames belong to the trial, by arrival."""
-        return float(self.attributes["start"])
-
-    @property
-    def stop(self) -> float:
-        """LSL time (s) up to which they do."""
-        return float(self.attributes["stop"])
-
-    @property
     def superseded(self) -> bool:
         """Whether the clip was shown again, and the later trial counts."""
         return bool(self.attributes.get("superseded", False))

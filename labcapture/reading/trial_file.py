@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import h5py
 
@@ -40,6 +39,7 @@ class TrialFile(TrialPictures):
             raise RecordingError(f"cannot be opened: {plainly(error)}", str(path), "Is the trial finished?") from error
         try:
             check_file(self._h5, str(path))
+            self.attributes = read_attributes(self._h5)
         except BaseException:
             self._h5.close()
             raise
@@ -66,21 +66,6 @@ class TrialFile(TrialPictures):
     def streams(self) -> Mapping[str, FrameStream]:
         """Its camera streams by name."""
         return {name: FrameStream(name, self._h5[name]) for name in self}
-
-    @cached_property
-    def attributes(self) -> Mapping[str, Any]:
-        """step, clip, emotion, take, ... of the trial, and who the participant is."""
-        return read_attributes(self._h5)
-
-    @property
-    def start(self) -> float:
-        """LSL time (s) from which on frames belong to the trial, by arrival."""
-        return float(self.attributes["start"])
-
-    @property
-    def stop(self) -> float:
-        """LSL time (s) up to which they do."""
-        return float(self.attributes["stop"])
 
     @property
     def finished(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,9 @@ Kind = Literal["raw", "mm", "aligned"]
 
 class TrialPictures(ABC):
     """The camera streams of a trial, attributes by name: ``trial.color[0]``, ``trial.depth.time``."""
+
+    attributes: Mapping[str, Any]
+    """step, clip, emotion, take, ... of the trial."""
 
     @property
     @abstractmethod
@@ -39,6 +42,16 @@ class TrialPictures(ABC):
         if stream.startswith("_") or stream not in tuple(self):
             raise AttributeError(f"trial has no stream or attribute {stream!r}")
         return self[stream]
+
+    @property
+    def start(self) -> float:
+        """LSL time (s) from which on frames belong to the trial, by arrival."""
+        return float(self.attributes["start"])
+
+    @property
+    def stop(self) -> float:
+        """LSL time (s) up to which they do."""
+        return float(self.attributes["stop"])
 
     @cached_property
     def depth_mm(self) -> ComputedPictures:
