@@ -37,7 +37,11 @@ from labcapture.protocol.rule import QualityRule
 from labcapture.recording.recorder import Recorder, SessionHeader, create_folder
 from labcapture.recording.transcode import transcode
 
-OURS = {"labcapture": "labcapture, JPEG XL", "blosc2": "labcapture, Blosc2", "gzip": "labcapture, gzip"}
+OURS = {
+    "labcapture": "labcapture, `codec: jxl`",
+    "blosc2": "labcapture, `codec: blosc2`",
+    "gzip": "labcapture, copy in gzip",
+}
 PEERS = {"h5py": "h5py script, gzip", "sdk": "rs.recorder (SDK), .db3", "png": "PNG folder, OpenCV"}
 BEGIN, END = "<!-- reading: written by python -m benchmarks.reading -->", "<!-- end of reading -->"
 TARGETS = {"random_p50_ms": 25.0, "pairs_s": 60.0, "open_s": 0.3}
@@ -174,15 +178,14 @@ def _run(*words: str) -> dict[str, Any]:
 def measure(work: Path, seconds: float, reads: int, small: Path) -> dict[str, dict[str, Any]]:
     """Record with each, and read it again."""
     found: dict[str, dict[str, Any]] = {}
-    for name in ("labcapture", *PEERS):
+    for name in ("labcapture", "blosc2", *PEERS):
         folder = work / name
         folder.mkdir()
         pace = ["--wait"] if name == "h5py" else ["--rate", "30"]  # it cannot keep up
         words = ["record", name, str(folder), str(work), "--seconds", str(seconds), *pace]
         _run("benchmarks.peers.worker", *words)
-    for name in ("blosc2", "gzip"):
-        (work / name).mkdir()
-        transcode(_session(work / "labcapture"), name, work / name)
+    (work / "gzip").mkdir()
+    transcode(_session(work / "labcapture"), "gzip", work / "gzip")
     for name in (*OURS, *PEERS):
         words = [name, str(work / name), str(work), "--reads", str(reads)]
         tasks = [_run("benchmarks.reading", "--task", task, *words) for task in ("random", "order")]
@@ -212,13 +215,14 @@ def page(found: dict[str, dict[str, Any]], facts: dict[str, Any]) -> str:
         it = found[name]
         random_ms = f"{it['random_p50_ms']:.0f} / {it['random_p95_ms']:.0f}"
         lines.append(f"| {title} | {random_ms} | {it['pairs_s']:.0f} | {it['cores']:.1f} | {it['mb_per_pair']:.2f} |")
-    ours, opened = found["labcapture"], found["open"]
-    rows = [
-        ("random colour frame, ms", "<=", TARGETS["random_p50_ms"], ours["random_p50_ms"]),
-        ("colour + depth in order, pairs/s", ">=", TARGETS["pairs_s"], ours["pairs_s"]),
-        (f"opening a session of {opened['frames']:.0f} frames, s", "<=", TARGETS["open_s"], opened["open_s"]),
-    ]
-    lines += ["", "| labcapture, JPEG XL | target | measured | reached |", "| --- | --- | --- | --- |"]
+    opened = found["open"]
+    rows = [(f"opening a session of {opened['frames']:.0f} frames, s", "<=", TARGETS["open_s"], opened["open_s"])]
+    for codec, ours in (("jxl", found["labcapture"]), ("blosc2", found["blosc2"])):
+        rows += [
+            (f"`{codec}`: random colour frame, ms", "<=", TARGETS["random_p50_ms"], ours["random_p50_ms"]),
+            (f"`{codec}`: colour + depth in order, pairs/s", ">=", TARGETS["pairs_s"], ours["pairs_s"]),
+        ]
+    lines += ["", "| labcapture, as recorded | target | measured | reached |", "| --- | --- | --- | --- |"]
     for what, sign, aim, value in rows:
         reached = "yes" if (value <= aim if sign == "<=" else value >= aim) else "no"
         lines.append(f"| {what} | {sign} {aim:g} | {value:.3g} | {reached} |")

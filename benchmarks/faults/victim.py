@@ -28,6 +28,7 @@ from labcapture.core.errors import RecordingError
 from labcapture.devices.simulated.strip import Strip, read_strip, write_strip
 from labcapture.protocol.rule import QualityRule
 from labcapture.recording import schema
+from labcapture.recording.encodings import DEFAULT
 from labcapture.recording.folder import SessionHeader, create_folder
 from labcapture.recording.journal import JournalReader
 from labcapture.recording.recorder import Recorder
@@ -46,7 +47,7 @@ _NUMBERS = {"color": 0, "depth": 1}
 _NOT_KEPT = {schema.HOLD_FILE, ".reserve"}
 
 
-def record(out: Path) -> None:
+def record(out: Path, codec: str) -> None:
     """Record as fast as the recorder takes it."""
     header = SessionHeader(
         participant="P001",
@@ -62,6 +63,7 @@ def record(out: Path) -> None:
         software={"labcapture": "victim"},
         rule=QualityRule(),
         started_utc=datetime.now(UTC),
+        codec=codec,
     )
     folder = create_folder(out, header)
     recorder = Recorder(folder, header, (COLOR, DEPTH, VOICE, EDA), raw_above_bytes=20_000)
@@ -118,9 +120,9 @@ def _moment(recorder: Recorder, begin: float, index: int) -> None:
     recorder.marker(moment, f"m{index}", "engine")
 
 
-def crash(out: Path, after_s: float, shadow: Path | None = None) -> Path:
+def crash(out: Path, after_s: float, shadow: Path | None = None, codec: str = DEFAULT) -> Path:
     """Let a victim record and kill it ``after_s`` after its session began; return the session's folder."""
-    command = [sys.executable, "-m", "benchmarks.faults.victim", str(out), *([str(shadow)] if shadow else [])]
+    command = [sys.executable, "-m", "benchmarks.faults.victim", codec, str(out), *([str(shadow)] if shadow else [])]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
     assert process.stdout is not None  # noqa: S101 - a pipe was asked for
     folder = Path(process.stdout.readline().strip())
@@ -222,6 +224,8 @@ def _shadow(folder: Path, shadow: Path) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 2:
-        _shadow(Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve())
-    record(Path(sys.argv[1]).resolve())
+    given, *folders = sys.argv[1:]
+    out, *safe = (Path(folder).resolve() for folder in folders)
+    if safe:
+        _shadow(out, *safe)
+    record(out, given)

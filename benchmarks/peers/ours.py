@@ -17,7 +17,7 @@ from benchmarks.peers.frames import HEIGHT, RATE_HZ, WIDTH, Pixels
 from labcapture.core.chunks import Frame, StreamSpec
 from labcapture.core.clock import lsl_time
 from labcapture.protocol.rule import QualityRule
-from labcapture.recording import codecs
+from labcapture.recording import encodings
 from labcapture.recording.journal import JournalReader, digest
 from labcapture.recording.recorder import Recorder, SessionHeader, create_folder
 from labcapture.recording.schema import journal_path, trial_path
@@ -31,9 +31,12 @@ KEYS = ("sensor_timestamp", "frame_timestamp", "backend_timestamp", "time_of_arr
 class Labcapture(Peer):
     """One trial of a session; the folder holds the session's folder."""
 
+    codec = "jxl"
+
     def __init__(self, folder: Path, limit_bytes: int) -> None:
         header = SessionHeader(
-            "P000", "1", "peers", "none", "", "peers", "", "en", True, None, {}, QualityRule(), datetime.now(UTC)
+            *("P000", "1", "peers", "none", "", "peers", "", "en", True, None, {}, QualityRule(), datetime.now(UTC)),
+            codec=self.codec,
         )
         self._recorder = Recorder(create_folder(folder, header), header, (COLOR, DEPTH), queue_bytes=limit_bytes)
         self._limit = limit_bytes
@@ -68,7 +71,7 @@ class Labcapture(Peer):
     @classmethod
     def survivors(cls, folder: Path) -> Iterator[Pair]:
         """Pairs of which the journal tells, whose bytes are there and have its digests."""
-        session = cls._session(folder)
+        session, codec = cls._session(folder), encodings.of(cls.codec)
         found: dict[int, dict[str, Pixels]] = {}
         data = (session / trial_path(TRIAL)).read_bytes()
         for chunk in JournalReader(session / journal_path(TRIAL)).chunks():
@@ -76,8 +79,7 @@ class Labcapture(Peer):
             if digest(stored) != chunk.digest:
                 continue
             spec = COLOR if chunk.dataset == "/color/frames" else DEPTH
-            raw = chunk.filter_mask != 0
-            pixels = np.frombuffer(stored, spec.dtype).reshape(spec.shape) if raw else codecs.decode(stored)
+            pixels = encodings.decode(codec, stored, chunk.filter_mask, np.dtype(spec.dtype), spec.shape)
             pair = found.setdefault(chunk.frame_number, {})
             pair[spec.name] = pixels
             if len(pair) == 2:
@@ -90,3 +92,9 @@ class Labcapture(Peer):
         file = stack.enter_context(h5py.File(cls._session(folder) / trial_path(TRIAL)))
         pictures, numbers = file["color/frames"], file["color/frame_number"][:]
         return len(pictures), lambda i: (int(numbers[i]), pictures[i])
+
+
+class Blosc2(Labcapture):
+    """The same, by a rig whose pictures are ``blosc2``."""
+
+    codec = "blosc2"

@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 
+OURS = {"labcapture", "blosc2"}
 TARGETS = {"cores_30": 0.35, "bytes_of_sdk": 0.8, "highest_pairs_s": 90.0}
 
 
@@ -151,7 +152,7 @@ def plot(outcomes: Sequence[Outcome], path: Path) -> None:
 
     figure, axes = plt.subplots(1, 4, figsize=(14, 3.2), layout="constrained")
     titles = [outcome.title for outcome in outcomes]
-    colors = ["#0b6e4f" if outcome.name == "labcapture" else "#9aa5b1" for outcome in outcomes]
+    colors = ["#0b6e4f" if outcome.name in OURS else "#9aa5b1" for outcome in outcomes]
     bars = (
         ("highest rate, pairs/s", [o.highest_pairs_s for o in outcomes], TARGETS["highest_pairs_s"]),
         ("MB per pair", [o.bytes_per_pair / 1e6 for o in outcomes], None),
@@ -167,7 +168,7 @@ def plot(outcomes: Sequence[Outcome], path: Path) -> None:
         axis.set_yticklabels([])
     for outcome in outcomes:
         shares = {m: 100 * lost / max(1, offered) for m, (lost, offered) in sorted(outcome.lost.items())}
-        bold = outcome.name == "labcapture"
+        bold = outcome.name in OURS
         axes[3].plot(
             list(shares), list(shares.values()), marker="o", label=outcome.title, linewidth=2.4 if bold else 1.2
         )

@@ -20,16 +20,16 @@ import psutil
 from benchmarks.peers.base import Peer
 from benchmarks.peers.frames import Pool
 
-NAMES = ("labcapture", "sdk", "h5py", "ffv1", "png")
+NAMES = ("labcapture", "blosc2", "sdk", "h5py", "ffv1", "png")
 _CALM = 0.12  # share of the queue below which a source that waits goes on; our recorder stores raw above 0.25
 
 
 def peer(name: str) -> type[Peer]:
     """Return a recorder by its name. Only its own libraries are imported."""
-    if name == "labcapture":
-        from benchmarks.peers.ours import Labcapture  # noqa: PLC0415
+    if name in {"labcapture", "blosc2"}:
+        from benchmarks.peers.ours import Blosc2, Labcapture  # noqa: PLC0415
 
-        return Labcapture
+        return Labcapture if name == "labcapture" else Blosc2
     if name == "sdk":
         from benchmarks.peers.sdk import SdkRecorder  # noqa: PLC0415
 

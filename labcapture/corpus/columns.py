@@ -52,7 +52,7 @@ SESSION: tuple[Column, ...] = (
     Column("good", "int", "trials that are annotatable"),
     Column("bad", "int", "trials that are not"),
     Column("bytes", "int", "size of all its files"),
-    Column("codec", "text", "encoding of the pictures of a transcoded copy; empty if it is the original"),
+    Column("codec", "text", "encoding of the pictures"),
     Column("camera_drift_ppm", "float", "ppm, how much too fast the colour camera's clock runs"),
     Column("camera_residual_p95_s", "float", "s, 95 % of its delays are within this of the fit"),
     Column("camera_uncertainty_s", "float", "s, the fit of its clock is known to +- this"),

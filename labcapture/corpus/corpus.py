@@ -23,7 +23,7 @@ from labcapture.corpus.rows import Row, read_sessions
 from labcapture.corpus.team import Team
 from labcapture.protocol.rule import QualityRule
 from labcapture.reading.catalogue import folders
-from labcapture.recording import transcode_codecs
+from labcapture.recording import encodings
 
 _BATCH = 16  # sessions that are read at a time
 _PANDAS: Mapping[Any, Any] = {
@@ -175,7 +175,7 @@ class Corpus:
         BadInput
             There is no such codec, or ``out`` lies in the corpus.
         """
-        transcode_codecs.of(codec)
+        encodings.of(codec)
         options = {"codec": codec, "out": str(self.check_target(out))}
         return carry_out(self._jobs("transcode", lambda _: options), team, tell, tries)
 

@@ -140,7 +140,7 @@ def _transcode(job: Job, folder: Path) -> Outcome:
     mine = row(folder).fingerprint
     if final.exists():
         with open_session(final) as copy:
-            if copy.attributes.get("transcoded_from") == mine and copy.attributes.get("transcoded_codec") == codec:
+            if copy.attributes.get("transcoded_from") == mine and copy.attributes.get("codec") == codec:
                 return Outcome(job.name, "skipped", f"is there: {final}")
         return Outcome(job.name, "failed", f"{final}: exists already and is something else. Name another folder.")
     making = Path(job.options["out"]) / MAKING / hashlib.sha256(job.name.encode()).hexdigest()[:16]

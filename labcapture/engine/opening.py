@@ -144,6 +144,7 @@ def open_session(command: Prepare, looked: Sequence[Looked] = ()) -> Opened:
             place=plan.order.place,
             variables=plan.variables,
             resumed_from=plan.resumed.folder if plan.resumed else "",
+            codec=plan.rig.codec,
         )
         folder = create_folder(plan.out, header)
         undo.callback(shutil.rmtree, folder)

@@ -38,6 +38,7 @@ from labcapture.engine.preflight_streams import judge_stream
 from labcapture.protocol.films import film_seconds
 from labcapture.protocol.manifest import Clip, Manifest, find_manifest, load_manifest
 from labcapture.protocol.model import load_protocol
+from labcapture.recording import encodings
 from labcapture.stage.messages import Done, Failed, Heartbeat, Show
 from labcapture.stage.process import StageProcess
 
@@ -90,8 +91,11 @@ def preflight(wanted: Wanted, progress: Progress = lambda what: None) -> Report:
     ------
     BadInput
         The rig file or the protocol is wrong; all else becomes a row.
+    RecordingError
+        The rig's encoding of pictures needs a library that is not installed.
     """
     rig = load_rig(wanted.rig)
+    encodings.ready(rig.codec)
     films, needed_s, name = _films(wanted, progress)
     whole = wanted.looks_at("disk", "machine")  # what they need follows from all streams
     configs = [config for config in rig.devices if whole or wanted.looks_at(config.name)]
@@ -120,7 +124,7 @@ def preflight(wanted: Wanted, progress: Progress = lambda what: None) -> Report:
         rows += judge_stage(facts)
     rows += judge_films(films)
     if machine is not None and whole:
-        rows += judge_machine(machine, encoding(list(ear.streams.values())), needed_s)
+        rows += judge_machine(machine, encoding(list(ear.streams.values()), rig.codec), needed_s)
         rows.append(judge_sleep(is_awake))
     shown = tuple(row for row in rows if wanted.looks_at(row.group))
     return Report(rig=rig.name, protocol=name, simulated=simulated, seconds=wanted.seconds, rows=shown)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from labcapture.core.chunks import AudioBlock, Chunk, ClockOffset, Frame, Gap, Samples, StreamSpec
 from labcapture.core.clock import lsl_time
-from labcapture.recording.codecs import encode
+from labcapture.recording import encodings
 from labcapture.recording.ledger import size
 from labcapture.recording.quality import GapTracker
 
@@ -191,8 +191,15 @@ class Encoding:
     cores: float
 
 
-def encoding(streams: Sequence[StreamMeasure]) -> Encoding:
-    """Return bytes per second and processor cores that the streams need, by encoding the pictures that were kept."""
+def encoding(streams: Sequence[StreamMeasure], codec: str) -> Encoding:
+    """Return bytes per second and processor cores that the streams need, by encoding the pictures that were kept.
+
+    Raises
+    ------
+    RecordingError
+        A library that ``codec`` needs is not installed.
+    """
+    encode = encodings.of(codec).encode
     nbytes = cores = 0.0
     for stream in streams:
         rate = stream.spec.rate_hz

@@ -114,6 +114,7 @@ def _header(rig: Rig, rig_text: str, simulated: bool) -> SessionHeader:
         software=software(),
         rule=QualityRule(),
         started_utc=datetime.now(UTC),
+        codec=rig.codec,
     )
 
 

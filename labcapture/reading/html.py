@@ -101,8 +101,8 @@ def _badges(facts: Mapping[str, Any], attributes: Mapping[str, Any]) -> list[str
         found.append(f"answered by the autopilot, seed {facts['autopilot']}")
     if attributes.get("recovered"):
         found.append("recovered after the recording broke off")
-    if "transcoded_codec" in attributes:
-        found.append(f"copy, pictures transcoded to {attributes['transcoded_codec']}")
+    if "transcoded_from" in attributes:
+        found.append(f"copy, pictures transcoded to {attributes['codec']}")
     return found
 
 

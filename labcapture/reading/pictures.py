@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from labcapture.core.errors import RecordingError
 from labcapture.reading.base import Stream, library
 from labcapture.reading.tables import Table
-from labcapture.recording import transcode_codecs as codecs
+from labcapture.recording import encodings as codecs
 from labcapture.recording.codecs import decode
 
 Pixels = NDArray[Any]

@@ -15,6 +15,7 @@ from typing import Any
 
 from labcapture.core.errors import RecordingError
 from labcapture.protocol.rule import QualityRule
+from labcapture.recording.encodings import DEFAULT
 from labcapture.recording.guard import reading
 from labcapture.recording.journal import sync_file
 from labcapture.recording.schema import (
@@ -60,6 +61,8 @@ class SessionHeader:
         Of the protocol, as set for this session.
     resumed_from
         Folder name of the session that this one goes on with.
+    codec
+        Encoding of the pictures, one of `labcapture.recording.encodings.RECORDED`.
     """
 
     participant: str
@@ -80,6 +83,7 @@ class SessionHeader:
     place: int = 0
     variables: Mapping[str, Any] = field(default_factory=dict)
     resumed_from: str = ""
+    codec: str = DEFAULT
 
     def identity(self) -> dict[str, Any]:
         """Return the attributes that every file of the session carries."""
@@ -101,6 +105,7 @@ class SessionHeader:
             "place": self.place,
             "variables": dict(self.variables),
             "resumed_from": self.resumed_from,
+            "codec": self.codec,
             "NX_class": "NXroot",
         }
 

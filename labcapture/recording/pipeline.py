@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labcapture.core.chunks import AudioBlock, ClockOffset, Frame, Gap, Samples
-from labcapture.recording import codecs
 from labcapture.recording.journal import digest
 
 _NO_PIXELS = np.empty(0, np.uint8)
@@ -50,13 +49,18 @@ class Pipeline:
         Pictures are stored raw while more than this waits for an encoder.
     workers
         Number of encoders.
+    encode
+        What they do: of a picture, the bytes of its chunk.
     """
 
-    def __init__(self, limit_bytes: int, raw_above_bytes: int, workers: int) -> None:
+    def __init__(
+        self, limit_bytes: int, raw_above_bytes: int, workers: int, encode: Callable[[NDArray[Any]], bytes]
+    ) -> None:
         self.limit_bytes = limit_bytes
         self.raw_frames = 0
         """Pictures stored raw because encoding fell behind."""
         self._raw_above = raw_above_bytes
+        self._encode_picture = encode
         self._bytes = 0
         self._waiting_bytes = 0
         self._items: deque[Item] = deque()
@@ -143,7 +147,7 @@ class Pipeline:
             try:
                 frame = item.content
                 assert isinstance(frame, Frame)  # noqa: S101 - only pictures wait for an encoder
-                item.stored, item.filter_mask = _stored(frame.pixels, raw)
+                item.stored, item.filter_mask = self._stored(frame.pixels, raw)
                 item.digest = digest(item.stored)
                 item.content = replace(frame, pixels=_NO_PIXELS)
             except Exception as error:  # noqa: BLE001 - told by the item; the order must go on
@@ -155,17 +159,16 @@ class Pipeline:
                 item.ready = True
                 self._arrived.notify()
 
-
-def _stored(pixels: NDArray[Any], raw: bool) -> tuple[bytes | memoryview, int]:
-    """Return the bytes of a picture's chunk, and its filter mask: 1 where they are raw."""
-    if not raw:
-        try:
-            encoded = codecs.encode(pixels)
-        except Exception:  # noqa: BLE001 - whatever an encoder has against a picture, the picture itself is kept
-            return _plain(pixels), 1
-        if len(encoded) < pixels.nbytes:  # pure noise grows; so would the queue, beyond its bound
-            return encoded, 0
-    return _plain(pixels), 1
+    def _stored(self, pixels: NDArray[Any], raw: bool) -> tuple[bytes | memoryview, int]:
+        """Return the bytes of a picture's chunk, and its filter mask: 1 where they are raw."""
+        if not raw:
+            try:
+                encoded = self._encode_picture(pixels)
+            except Exception:  # noqa: BLE001 - whatever an encoder has against a picture, the picture itself is kept
+                return _plain(pixels), 1
+            if len(encoded) < pixels.nbytes:  # pure noise grows; so would the queue, beyond its bound
+                return encoded, 0
+        return _plain(pixels), 1
 
 
 def _plain(pixels: NDArray[Any]) -> memoryview:

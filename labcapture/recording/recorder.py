@@ -23,7 +23,7 @@ from typing import Any
 from labcapture.core.chunks import AudioBlock, Chunk, ClockOffset, Frame, Gap, Samples, StreamSpec
 from labcapture.core.clock import lsl_time
 from labcapture.core.errors import RecordingError
-from labcapture.recording import codecs, schema
+from labcapture.recording import encodings, schema
 from labcapture.recording.folder import SessionHeader, create_folder, remove_empty, write_checksums, write_summary
 from labcapture.recording.hold import Hold
 from labcapture.recording.ledger import QUEUE_FULL, Data, Ledger, Trial
@@ -75,10 +75,11 @@ class Recorder(Rows):
         raw_above_bytes: int | None = None,
     ) -> None:
         super().__init__()
+        codec = encodings.of(header.codec)
         for spec in streams:
             schema.check_stream(spec)
             if spec.kind == "frames":
-                codecs.dataset_options(spec.dtype, spec.shape)
+                codec.options(spec.dtype, spec.shape)
         self.folder, self._header = folder, header
         self._ledger = Ledger(streams)
         self._error = ""
@@ -106,7 +107,7 @@ class Recorder(Rows):
             raise RecordingError(f"a session cannot be created ({error})", str(where), "Is the disk full?") from error
         self._hold = hold
         raw_above = queue_bytes // 4 if raw_above_bytes is None else raw_above_bytes
-        self._pipeline = Pipeline(queue_bytes, raw_above, workers)
+        self._pipeline = Pipeline(queue_bytes, raw_above, workers, codec.encode)
         self._synced = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="recorder-hdf5", daemon=True)
         self._thread.start()

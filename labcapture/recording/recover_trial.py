@@ -14,7 +14,7 @@ import numpy as np
 
 from labcapture.core.chunks import Cause, Frame, Gap, StreamSpec
 from labcapture.core.errors import RecordingError
-from labcapture.recording import codecs
+from labcapture.recording import encodings
 from labcapture.recording.boundaries import Seen, Take
 from labcapture.recording.guard import opened
 from labcapture.recording.journal import ChunkRecord, digest
@@ -116,11 +116,15 @@ class CrashedTrial:
         elif line["kind"] == "group" and "stream" in line:
             spec = spec_of(line["stream"])
             check_stream(spec)
-            codecs.dataset_options(spec.dtype, spec.shape)
+            self._codec.options(spec.dtype, spec.shape)
             self.specs[spec.name] = spec
         elif line["kind"] == "rows" and line["path"].endswith("/gaps"):
             stream = line["path"].split("/")[1]
             self._gaps.setdefault(stream, []).extend(gap_of(stream, row) for row in line["rows"])
+
+    @property
+    def _codec(self) -> encodings.Codec:
+        return encodings.of(str(self.values.get("codec", encodings.DEFAULT)))
 
     @property
     def known(self) -> bool:
@@ -196,7 +200,7 @@ class CrashedTrial:
             return data if len(data) == spec.element_bytes else None
         if self.account.source == "file":  # no digest was written down: the picture itself must make sense
             try:
-                codecs.decode(data, np.empty(spec.shape, spec.dtype))
+                encodings.decode(self._codec, data, 0, np.dtype(spec.dtype), spec.shape)
             except Exception:  # noqa: BLE001 - whatever a decoder has against nonsense
                 return None
         return data

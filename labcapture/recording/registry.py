@@ -167,9 +167,9 @@ _IDENTITY = (
     ("variables", "utf8", "", "variables set for this session when it was prepared, as JSON"),
     ("resumed_from", "utf8", "", "folder of the session that this one goes on with; empty if none"),
 )
+_CODEC = (("codec", "utf8", "", "encoding of the pictures: jxl, blosc2 or gzip; jxl where it is not said"),)
 _RECOVERED = (("recovered", "bool", "", "True: the recording broke off, and the file was made anew from its journal"),)
 _TRANSCODED = (
-    ("transcoded_codec", "utf8", "", "encoding of the pictures of a transcoded copy: jxl, blosc2 or gzip"),
     ("transcoded_from", "utf8", "", "SHA-256 of the file checksums of the session that it was made of"),
     ("transcoded_utc", "utf8", "", "when, ISO 8601"),
     ("transcoded_by", "utf8", "", "by which version of labcapture"),
@@ -231,6 +231,7 @@ def _registry() -> tuple[Entry, ...]:
                 ("error", "utf8", "", "what failed while it ran; empty if nothing did"),
             ),
         ),
+        *_attributes(s, "/", _CODEC, optional=True),
         *_attributes(s, "/", _TRANSCODED, optional=True),
         *_attributes(s, "/", _PACKED, optional=True),
         e(s, "/packed", "group", "", "", "", "of a packed file: what lay beside session.h5", True),
@@ -363,6 +364,7 @@ def _registry() -> tuple[Entry, ...]:
                 ("closed", "bool", "", "True: the trial was closed in order"),
             ),
         ),
+        *_attributes(t, "/", _CODEC, optional=True),
         *_attributes(t, "/", _TRANSCODED, optional=True),
         *_attributes(t, "/", _RECOVERED, optional=True),
         e(t, "/@<key>", "attribute", "", "", "", "step, clip, emotion, take, ... of the trial", True),
@@ -376,7 +378,7 @@ def _registry() -> tuple[Entry, ...]:
             "stream",
             "(n, height, width[, 3])",
             "stream",
-            "pictures, one per chunk, lossless JPEG XL (filter 47110) or, under pressure, raw; or as transcoded",
+            "pictures, one per chunk, encoded without loss as /@codec says, or raw where time was short",
         ),
         *_arrays(t, "/<frames>", "(n,)", _FRAMES),
         e(t, "/<frames>/metadata", "group", "", "", "", "what came with each frame, in the driver's names and units"),

@@ -30,13 +30,13 @@ import h5py
 import numpy as np
 
 from labcapture.core.errors import RecordingError
-from labcapture.recording import schema, transcode_codecs
+from labcapture.recording import encodings, schema
 from labcapture.recording.conformity import plainly
+from labcapture.recording.encodings import Codec
 from labcapture.recording.folder import session_folder, write_checksums
 from labcapture.recording.guard import DAMAGE, check_folder, opened
 from labcapture.recording.journal import ChunkRecord, Journal, JournalReader, digest, sync_file
 from labcapture.recording.store import restrict, set_values
-from labcapture.recording.transcode_codecs import Codec
 from labcapture.recording.transcode_copy import copy_objects
 from labcapture.recording.verify import verify
 
@@ -96,7 +96,7 @@ def transcode(
     RecordingError
         There is no whole session at ``path``, the copy exists already or cannot be written, or it is not the same.
     """
-    target = transcode_codecs.of(codec)
+    target = encodings.of(codec)
     source = session_folder(path).resolve()
     final = Path(out).resolve() / source.name
     if final.parent.is_relative_to(source):
@@ -142,7 +142,7 @@ class _Work:
         trials = self._look()
         self._prove(self._source, "is not whole")  # its checksums are not copied but made anew: nothing may hide there
         self._provenance = {
-            "transcoded_codec": self._codec.name,
+            "codec": self._codec.name,
             "transcoded_from": hashlib.sha256((self._source / schema.CHECKSUMS_FILE).read_bytes()).hexdigest(),
             "transcoded_utc": datetime.now(UTC).isoformat(),
             "transcoded_by": f"labcapture {metadata.version('labcapture')}",
@@ -257,7 +257,7 @@ class _Work:
         pictures = copy.create_dataset(path, source.shape, dtype, maxshape=(None, *shape), **options)
         for key, value in source.attrs.items():
             pictures.attrs[key] = value
-        pictures.attrs["long_name"] = f"pictures, one per chunk, {self._codec.description}"
+        pictures.attrs["long_name"] = self._codec.long_name
 
     def _pictures(
         self, name: str, datasets: Mapping[str, h5py.Dataset], copy: h5py.File, chunks: Sequence[ChunkRecord]
@@ -343,7 +343,7 @@ class _Converter:
 
     def __init__(self, file: Path, pictures: h5py.Dataset, codec: Codec) -> None:
         self._file, self._path, self._codec = file, pictures.name, codec
-        self._old = transcode_codecs.codec_of(pictures)
+        self._old = encodings.codec_of(pictures)
         self._dtype, self._shape = pictures.dtype, pictures.shape[1:]
 
     def __call__(self, chunk: ChunkRecord) -> tuple[bytes, str]:
@@ -362,13 +362,13 @@ class _Converter:
         if digest(stored) != chunk.digest:
             raise RecordingError("was changed: its digest differs from the journal's", where, mend)
         try:
-            pixels = transcode_codecs.decode(self._old, stored, chunk.filter_mask, self._dtype, self._shape)
+            pixels = encodings.decode(self._old, stored, chunk.filter_mask, self._dtype, self._shape)
         except Exception as error:  # whatever a decoder has against it
             raise RecordingError(f"cannot be decoded ({error})", where, mend) from error
         if self._old is self._codec and not chunk.filter_mask:
             return stored, chunk.digest
         encoded = self._codec.encode(pixels)
-        again = transcode_codecs.decode(self._codec, encoded, 0, self._dtype, self._shape)
+        again = encodings.decode(self._codec, encoded, 0, self._dtype, self._shape)
         if not np.array_equal(again, pixels):
             raise RecordingError(f"would not come back from {self._codec.name} as it was", where)
         return encoded, digest(encoded)

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labcapture.core.chunks import Frame, Gap, StreamSpec
-from labcapture.recording import codecs
+from labcapture.recording import encodings
 from labcapture.recording.boundaries import Seen
 from labcapture.recording.folder import SessionHeader
 from labcapture.recording.journal import ChunkRecord
-from labcapture.recording.schema import MISSING, entry, journal_path, trial_path
+from labcapture.recording.schema import MISSING, journal_path, trial_path
 from labcapture.recording.store import Store
 
 Array = NDArray[np.float64]
@@ -69,6 +69,7 @@ class TrialFile(Store):
         super().__init__(folder, "trial", trial_path(trial), journal_path(trial))
         self.trial, self.start = trial, start
         self.streams = {spec.name: spec for spec in streams}
+        self._codec = encodings.of(header.codec)
         self._pictures: dict[str, h5py.Dataset] = {}
         self._seen = {spec.name: _Seen() for spec in streams}
         whole = {**values, **header.identity(), "trial": trial, "start": start, "stop": math.nan, "closed": False}
@@ -90,9 +91,9 @@ class TrialFile(Store):
             (0, *spec.shape),
             spec.dtype,
             maxshape=(None, *spec.shape),
-            **codecs.dataset_options(spec.dtype, spec.shape),
+            **self._codec.options(spec.dtype, spec.shape),
         )
-        pictures.attrs["long_name"] = entry("trial", "/<frames>/frames").description
+        pictures.attrs["long_name"] = self._codec.long_name
         pictures.attrs["units"] = spec.units
         for name in ("time", "time_uncertainty", "device_time", "arrival_time", "frame_number"):
             self.column(f"{path}/{name}")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from labcapture.core.config import parse_yaml
 from labcapture.core.errors import BadInput
 from labcapture.devices.rig import Rig, load_rig
+from labcapture.recording.encodings import DEFAULT, RECORDED
 from scripts import rig_tables
 
 ROOT = Path(__file__).parents[2]
@@ -19,6 +21,11 @@ def test_rigs_load(name: str, simulated: bool) -> None:
     rig = load_rig(ROOT / "rigs" / f"{name}.yaml")
     assert rig.is_simulated is simulated
     assert [device.kind for device in rig.devices] == ["realsense", "microphone", "lsl"]
+
+
+def test_a_rig_may_name_every_encoding_that_keeps_up() -> None:
+    assert get_args(Rig.model_fields["codec"].annotation) == RECORDED
+    assert Rig.model_fields["codec"].default == DEFAULT
 
 
 def test_the_page_has_every_key() -> None:

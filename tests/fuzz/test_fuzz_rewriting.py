@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from labcapture.core.errors import LabcaptureError, RecordingError
-from labcapture.recording import codecs, transcode_codecs
+from labcapture.recording import codecs, encodings
 from labcapture.recording.guard import MAX_FILES, check_folder
 from labcapture.recording.recover import recover
 from labcapture.recording.schema import journal_path
@@ -334,13 +334,13 @@ def test_any_values_in_a_journal_are_recovered_from_or_told_of(
 # Pictures -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("codec", [codec for codec in transcode_codecs.CODECS if codec.name != "blosc2"])
-def test_a_picture_that_unfolds_is_not_decoded(codec: transcode_codecs.Codec) -> None:
+@pytest.mark.parametrize("codec", [codec for codec in encodings.CODECS if codec.name != "blosc2"])
+def test_a_picture_that_unfolds_is_not_decoded(codec: encodings.Codec) -> None:
     """A picture of some kilobytes that says, and is, 400 MB."""
     bomb = codec.encode(np.zeros((12_000, 12_000, 3), np.uint8))
     assert len(bomb) < 2_000_000
     with pytest.raises((ValueError, RuntimeError)):
-        transcode_codecs.decode(codec, bomb, 0, np.dtype("uint8"), (48, 64, 3))
+        encodings.decode(codec, bomb, 0, np.dtype("uint8"), (48, 64, 3))
 
 
 def test_a_raw_picture_of_another_length_is_not_recovered(victim: Path) -> None:

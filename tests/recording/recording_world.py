@@ -11,6 +11,7 @@ import numpy as np
 from labcapture.core.chunks import Frame, StreamSpec
 from labcapture.core.clock import lsl_time
 from labcapture.protocol.rule import QualityRule
+from labcapture.recording.encodings import DEFAULT
 from labcapture.recording.recorder import Recorder, SessionHeader, create_folder
 
 HEIGHT, WIDTH = 48, 64
@@ -54,8 +55,14 @@ def header(**changes: Any) -> SessionHeader:  # noqa: ANN401 - any field
     return SessionHeader(**{**fields, **changes})
 
 
-def make(out: Path, streams: tuple[StreamSpec, ...] = (COLOR, DEPTH), **options: Any) -> Recorder:  # noqa: ANN401
-    who = header()
+def make(
+    out: Path,
+    streams: tuple[StreamSpec, ...] = (COLOR, DEPTH),
+    *,
+    codec: str = DEFAULT,
+    **options: Any,  # noqa: ANN401 - of the recorder
+) -> Recorder:
+    who = header(codec=codec)
     return Recorder(create_folder(out, who), who, streams, **options)
 
 

@@ -18,10 +18,12 @@ from labcapture.core.chunks import AudioBlock, ClockOffset, Samples, StreamSpec
 from labcapture.core.clock import lsl_time
 from labcapture.core.errors import RecordingError
 from labcapture.recording import recorder as recorder_module
+from labcapture.recording.encodings import RECORDED, codec_of, of
 from labcapture.recording.folder import create_folder
 from labcapture.recording.journal import JournalReader, digest
 from labcapture.recording.recorder import Recorder
 from labcapture.recording.schema import MISSING, find, journal_path, trial_path
+from labcapture.recording.verify import verify
 from tests.recording.recording_world import (
     COLOR,
     DEPTH,
@@ -40,8 +42,11 @@ from tests.recording.recording_world import (
 )
 
 
-def test_pictures_come_back_in_order_through_the_links(tmp_path: Path) -> None:
-    recorder = make(tmp_path)
+@pytest.mark.parametrize("codec", RECORDED)
+def test_pictures_come_back_in_order_through_the_links(tmp_path: Path, codec: str) -> None:
+    if codec == "blosc2":
+        pytest.importorskip("blosc2", reason="labcapture[blosc2] is not installed")
+    recorder = make(tmp_path, codec=codec)
     cameras = two_cameras(recorder)
     record_trial(recorder, cameras, 10, 70)
     summary = recorder.close(completed=True)
@@ -64,8 +69,13 @@ def test_pictures_come_back_in_order_through_the_links(tmp_path: Path) -> None:
             np.testing.assert_array_equal(stream["metadata/actual_exposure"], np.full(60, 8000))
             assert gaps_of(stream) == []
             assert stream.attrs["clock"] == "d415"
+            assert codec_of(stream["frames"]) is of(codec)
+            stored = stream["frames"].id
+            assert not any(stored.get_chunk_info(i).filter_mask for i in range(60))  # none had to be stored raw
         np.testing.assert_array_equal(file["trials/01_a/color"].attrs["intrinsics"], COLOR.attributes["intrinsics"])
         assert file["trials/01_a"].attrs["outcome"] == "done"
+        assert file.attrs["codec"] == codec
+    assert verify(recorder.folder).problems == []
 
 
 def test_offsets_and_digests_in_the_journal_are_true(tmp_path: Path) -> None:

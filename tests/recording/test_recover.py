@@ -19,6 +19,7 @@ from benchmarks.faults.power_loss import lose_power
 from labcapture import reading
 from labcapture.core.errors import RecordingError
 from labcapture.recording import recover_draft
+from labcapture.recording.encodings import DEFAULT, codec_of, of
 from labcapture.recording.hold import Hold, is_held
 from labcapture.recording.journal import JournalReader
 from labcapture.recording.recover import Recovery, recover
@@ -32,9 +33,13 @@ LABCAPTURE = (sys.executable, "-m", "labcapture.cli")
 
 @pytest.fixture(scope="module")
 def crashed_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A session that was killed in the midst of its second trial or a later one."""
+    return killed(tmp_path_factory.mktemp("crash"))
+
+
+def killed(out: Path, codec: str = DEFAULT) -> Path:
+    """Return a session that was killed in the midst of its second trial or a later one."""
     for attempt in range(20):
-        folder = victim.crash(tmp_path_factory.mktemp("crash"), 1.6 + 0.1 * attempt)
+        folder = victim.crash(out / str(attempt), 1.6 + 0.1 * attempt, codec=codec)
         if not (folder / trial_path("02_a")).is_file() or (folder / "checksums").exists():
             continue
         kinds = [line["kind"] for line in JournalReader(folder / journal_path(last_trial(folder)))]
@@ -70,6 +75,21 @@ def proven(folder: Path) -> Recovery:
 def test_every_journalled_frame_is_recovered_after_a_kill(tmp_path: Path, seed: int) -> None:
     folder = victim.crash(tmp_path, np.random.default_rng(seed).uniform(0.0, victim.SECONDS))
     check(folder)
+
+
+@pytest.mark.parametrize("without_journal", [False, True])
+def test_pictures_of_another_encoding_are_recovered_as_well(tmp_path: Path, without_journal: bool) -> None:
+    pytest.importorskip("blosc2", reason="labcapture[blosc2] is not installed")
+    folder = killed(tmp_path, "blosc2")
+    last, promised, before = last_trial(folder), victim.journalled(folder), victim.fingerprints(folder)
+    if without_journal:
+        (folder / journal_path(last)).unlink()
+        promised = victim.Journalled({}, promised.rows)
+        before = victim.fingerprints(folder)
+    result = recover(folder)
+    assert victim.prove(folder, promised, before, result) > 0
+    with h5py.File(folder / trial_path(last)) as trial:
+        assert (trial.attrs["codec"], codec_of(trial["color/frames"])) == ("blosc2", of("blosc2"))
 
 
 @pytest.mark.parametrize("seed", range(2))

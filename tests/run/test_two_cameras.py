@@ -1,4 +1,4 @@
-"""A session with two cameras: each has its own frames, clock, gaps and truth."""
+"""A session with two cameras, in Blosc2: each has its own frames, clock, gaps and truth."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import h5py
+import hdf5plugin  # noqa: F401 - plain h5py reads such pictures then
 import numpy as np
 import pytest
 
 from labcapture.devices.simulated.strip import read_index
 from labcapture.devices.simulated.truth import Truth
+from labcapture.recording.encodings import codec_of, of
 from tests.run.sessions import labcapture
 
 CAMERAS = {"camera": ("color", "depth"), "camera_side": ("color_side", "depth_side")}
@@ -50,7 +52,8 @@ def both(tmp_path_factory: pytest.TempPathFactory, films: Path) -> Both:
         camera = {"kind": "realsense", "name": name, "source": "simulated", "color": color, "depth": depth}
         devices.append(camera | {"simulated": simulated})
     rig, protocol = folder / "rig.yaml", folder / "protocol.yaml"
-    rig.write_text(json.dumps({"name": "two", "devices": devices, "stage": {"display": "virtual"}}), encoding="utf-8")
+    whole = {"name": "two", "devices": devices, "stage": {"display": "virtual"}, "codec": "blosc2"}
+    rig.write_text(json.dumps(whole), encoding="utf-8")
     protocol.write_text(PROTOCOL, encoding="utf-8")
     identity = ("--participant", "P007", "--session", "01", "--out", folder / "out", "--headless", "--autopilot", "3")
     done = labcapture("run", protocol, "--rig", rig, *identity, "--stimuli", films, "--json")
@@ -77,6 +80,7 @@ def test_every_frame_of_both_is_in_its_place(both: Both) -> None:
             assert bool(lost) == (stream in DROPS)
             told = {n for gap in group["gaps"][:] for n in range(gap["first"], gap["last"] + 1)}
             assert told == lost
+            assert codec_of(group["frames"]) is of("blosc2")  # as the rig says
 
 
 def test_each_camera_has_a_clock_of_its_own(both: Both) -> None:

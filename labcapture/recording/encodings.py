@@ -1,12 +1,13 @@
 """The encodings that a session's pictures may have: what each is called, how HDF5 knows it, who reads it.
 
-All three are lossless, and each encodes one picture as one chunk, outside of HDF5 and its lock.
+All three are lossless, and each encodes one picture as one chunk, outside of HDF5 and its lock. `RECORDED` are fast
+enough for the recorder.
 
 =========  ========================================================================  ==================================
 codec      pictures                                                                  plain h5py reads it after
 =========  ========================================================================  ==================================
-``jxl``    JPEG XL, as the recorder writes them; smallest                            ``import labcapture``
-``blosc2`` Zstandard 1 over shuffled bits; larger, several times as fast to read     ``import hdf5plugin``
+``jxl``    JPEG XL; smallest                                                         ``import labcapture``
+``blosc2`` Zstandard 1 over differences of neighbours; larger, fastest to read       ``import hdf5plugin``
 ``gzip``   deflate; largest. In files as HDF5 1.8 knows them, so MATLAB reads them   nothing
 =========  ========================================================================  ==================================
 """
@@ -60,6 +61,11 @@ class Codec:
     encode: Callable[[Pixels], bytes]
     decode: Callable[[bytes, np.dtype[Any], Shape], Pixels]
 
+    @property
+    def long_name(self) -> str:
+        """What is said of a dataset that is so encoded."""
+        return f"pictures, one per chunk, {self.description}"
+
 
 def of(name: str) -> Codec:
     """Return a codec by its name.
@@ -73,6 +79,21 @@ def of(name: str) -> Codec:
         if codec.name == name:
             return codec
     raise BadInput("there is no such codec", repr(name), f"Use one of: {', '.join(c.name for c in CODECS)}.")
+
+
+def ready(name: str) -> Codec:
+    """Return a codec by its name, once it is sure that it can be used here.
+
+    Raises
+    ------
+    BadInput
+        There is none of that name.
+    RecordingError
+        A library that it needs is not installed.
+    """
+    codec = of(name)
+    codec.options("uint8", (1, 1))
+    return codec
 
 
 def codec_of(pictures: h5py.Dataset) -> Codec | None:
@@ -146,6 +167,9 @@ def _decode_gzip(stored: bytes, dtype: np.dtype[Any], shape: Shape) -> Pixels:
 
 
 # Blosc2 -----------------------------------------------------------------------------------------------------------
+#
+# Each byte of a pixel (of its colours, or of its depth) goes into a plane of its own, and of each plane the differences
+# of neighbours are compressed: Blosc2's filters "shuffle" and "bytedelta".
 
 
 def _blosc2() -> Any:  # noqa: ANN401 - optional library
@@ -157,38 +181,50 @@ def _blosc2() -> Any:  # noqa: ANN401 - optional library
         raise RecordingError(
             f"the codec needs {error.name}, which is not installed", "blosc2", "Run: pip install 'labcapture[blosc2]'"
         ) from error
+    blosc2.set_releasegil(True)  # else a device's thread would wait for each picture
     return blosc2
+
+
+def _pixel_bytes(dtype: np.dtype[Any], shape: Shape) -> int:
+    return dtype.itemsize * (shape[2] if len(shape) == 3 else 1)
 
 
 def _blosc2_options(dtype: str, shape: Shape) -> Mapping[str, Any]:
     _blosc2()
-    itemsize = np.dtype(dtype).itemsize
-    nbytes = _nbytes(np.dtype(dtype), shape)
-    # version, -, size of a value, of a chunk, level, shuffle 2: bits, codec 5: Zstandard, rank of the chunk, its shape
-    values = (1, 0, itemsize, nbytes, _ZSTD_LEVEL, 2, 5, len(shape) + 1, 1, *shape)
+    kind = np.dtype(dtype)
+    # version, -, bytes of a pixel, of a chunk, level, shuffle: bytes, codec: Zstandard, rank of the chunk, its shape
+    values = (1, 0, _pixel_bytes(kind, shape), _nbytes(kind, shape), _ZSTD_LEVEL, 1, 5, len(shape) + 1, 1, *shape)
     return {"chunks": (1, *shape), "compression": _BLOSC2, "compression_opts": values}
 
 
 def _encode_blosc2(pixels: Pixels) -> bytes:
     blosc2 = _blosc2()
+    data = np.ascontiguousarray(pixels)
+    size = _pixel_bytes(data.dtype, data.shape)
     how = {
         "codec": blosc2.Codec.ZSTD,
         "clevel": _ZSTD_LEVEL,
-        "filters": [blosc2.Filter.BITSHUFFLE],
-        "typesize": pixels.itemsize,
+        "filters": [blosc2.Filter.SHUFFLE, blosc2.Filter.BYTEDELTA],
+        "filters_meta": [0, size],
+        "typesize": size,
         "nthreads": 1,
     }
-    data = np.ascontiguousarray(pixels)
     frame: bytes = blosc2.SChunk(chunksize=data.nbytes, data=data, contiguous=True, cparams=how).to_cframe()
     return frame
 
 
 def _decode_blosc2(stored: bytes, dtype: np.dtype[Any], shape: Shape) -> Pixels:
-    chunks = _blosc2().schunk_from_cframe(stored, copy=False)
+    blosc2 = _blosc2()
+    chunks = blosc2.schunk_from_cframe(stored, copy=False)
     size = _nbytes(dtype, shape)
     if chunks.nchunks != 1 or not chunks.nbytes == chunks.chunksize == size:  # before it takes the memory
         raise ValueError(f"{chunks.nchunks} pieces of {chunks.chunksize} bytes where a picture has {size}")
-    return np.frombuffer(chunks.decompress_chunk(0), dtype).reshape(shape)
+    chunk = chunks.get_chunk(0)
+    if blosc2.get_cbuffer_sizes(chunk)[0] != size:
+        raise ValueError(f"not {size} bytes, as a picture has")
+    pixels = np.empty(shape, dtype)
+    blosc2.decompress2(chunk, dst=pixels, nthreads=1)  # unlike the frame's own, it lets others run
+    return pixels
 
 
 CODECS: Sequence[Codec] = (
@@ -203,7 +239,7 @@ CODECS: Sequence[Codec] = (
     ),
     Codec(
         "blosc2",
-        f"Blosc2 with Zstandard and bitshuffle (filter {_BLOSC2})",
+        f"Blosc2 with Zstandard and bytedelta (filter {_BLOSC2})",
         frozenset({(_BLOSC2,)}),
         ("v110", "v110"),
         _blosc2_options,
@@ -220,3 +256,7 @@ CODECS: Sequence[Codec] = (
         _decode_gzip,
     ),
 )
+
+RECORDED = ("jxl", "blosc2")
+"""Names of those that keep up with a camera."""
+DEFAULT = RECORDED[0]
