@@ -11,25 +11,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, 
 from labcapture.core.config import Model
 from labcapture.protocol.order import Order
 from labcapture.protocol.steps import (
-    Assign,
-    Baseline,
-    Break,
-    Calibrate,
-    Consent,
-    Fixation,
-    Form,
-    Image,
-    Instruction,
-    Interview,
     Leaf,
-    Movie,
     Name,
-    Note,
     Placeholder,
-    Question,
-    Review,
     Seconds,
-    SyncTest,
     no_twins,
 )
 
@@ -151,26 +136,7 @@ def check_items(items: tuple[Item, ...], buffer: str) -> None:
         raise ValueError(f"buffer: '{buffer}' is none of the items")
 
 
-Step = Annotated[
-    Instruction
-    | Consent
-    | Calibrate
-    | Fixation
-    | Baseline
-    | Movie
-    | Image
-    | Question
-    | Interview
-    | Form
-    | Review
-    | Break
-    | Note
-    | Assign
-    | SyncTest
-    | Block
-    | Loop,
-    Field(discriminator="kind"),
-]
+Step = Annotated[Leaf | Block | Loop, Field(discriminator="kind")]
 """Anything that may stand under ``steps``."""
 
 Block.model_rebuild()

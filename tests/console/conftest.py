@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication
 from shiboken6 import Shiboken
 
@@ -20,6 +21,7 @@ from labcapture.console.app import Console
 from labcapture.console.window import ConsoleWindow
 from labcapture.engine.client import Client
 from labcapture.engine.messages import Snapshot
+from tests.console.desktop import Opened
 from tests.console.gui_watch import WATCH, WatchedApplication
 from tests.console.leftovers import Found, left
 from tests.reading.recorded_world import record
@@ -116,3 +118,11 @@ def console(qapp: QApplication) -> Iterator[tuple[Console, list[Snapshot]]]:
     psutil.Process(client.details.pid).terminate()
     assert client.wait_ended(60)
     client.close()
+
+
+@pytest.fixture
+def opened(qapp: QApplication) -> Iterator[Opened]:
+    taker = Opened()
+    QDesktopServices.setUrlHandler("file", taker, "take")  # type: ignore[arg-type] # it takes str, unlike its stub
+    yield taker
+    QDesktopServices.unsetUrlHandler("file")

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QObject, Qt, QUrl, Slot
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -26,29 +25,10 @@ from labcapture.console.window import ConsoleWindow
 from labcapture.engine.messages import EngineState
 from labcapture.recording.verify import verify
 from tests.console.console_cases import RESULT, snapshot
+from tests.console.desktop import Opened
 from tests.reading.recorded_world import record
 
 _LIMIT_MS = 120_000
-
-
-class Opened(QObject):
-    """Takes what would be opened by the desktop."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.urls: list[str] = []
-
-    @Slot(QUrl)
-    def take(self, url: QUrl) -> None:
-        self.urls.append(url.toLocalFile())
-
-
-@pytest.fixture
-def opened(qapp: QApplication) -> Iterator[Opened]:
-    taker = Opened()
-    QDesktopServices.setUrlHandler("file", taker, "take")  # type: ignore[arg-type] # it takes str, unlike its stub
-    yield taker
-    QDesktopServices.unsetUrlHandler("file")
 
 
 @pytest.fixture(scope="module")

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QObject, Qt, QUrl, Slot
-from PySide6.QtGui import QDesktopServices
+from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from labcapture import reading
@@ -20,28 +17,9 @@ from labcapture.console.window import ConsoleWindow
 from labcapture.engine.messages import EngineState
 from labcapture.reading.overview import overview
 from tests.console.console_cases import RESULT, snapshot
+from tests.console.desktop import Opened
 
 _LIMIT_MS = 120_000
-
-
-class Opened(QObject):
-    """Takes what would be opened by the desktop."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.urls: list[str] = []
-
-    @Slot(QUrl)
-    def take(self, url: QUrl) -> None:
-        self.urls.append(url.toLocalFile())
-
-
-@pytest.fixture
-def opened(qapp: QApplication) -> Iterator[Opened]:
-    taker = Opened()
-    QDesktopServices.setUrlHandler("file", taker, "take")  # type: ignore[arg-type] # it takes str, unlike its stub
-    yield taker
-    QDesktopServices.unsetUrlHandler("file")
 
 
 def test_the_report_is_read_and_drawn_in_the_window(
