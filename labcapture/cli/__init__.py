@@ -32,6 +32,8 @@ app.add_typer(stimuli, name="stimuli")
 app.add_typer(protocols, name="protocol")
 
 SessionPath = Annotated[Path, typer.Argument(help="Session folder, or its session.h5.")]
+_READ = typer.Argument(metavar="SESSION", help="Session folder, its session.h5, or a packed file.")
+ReadPath = Annotated[Path, _READ]
 
 
 class Who(StrEnum):
@@ -172,7 +174,7 @@ def enter(
 
 @app.command()
 def inspect(
-    path: SessionPath,
+    path: ReadPath,
     rule: Annotated[Path | None, typer.Option(help="YAML of another quality rule: what would it say?")] = None,
     gaps: Annotated[bool, typer.Option("--gaps", help="List every gap.")] = False,
     html: Annotated[Path | None, typer.Option(help="Verify, and write a report with plots to this new file.")] = None,
@@ -196,7 +198,7 @@ def inspect(
 
 
 @app.command()
-def verify(path: SessionPath, as_json: Json = False) -> None:
+def verify(path: ReadPath, as_json: Json = False) -> None:
     """Check that a session is whole; exit 0 only if it is."""
     from labcapture.cli.verify import verify_session
 
@@ -223,7 +225,7 @@ def transcode(
 
 @app.command()
 def export(
-    path: Annotated[Path | None, typer.Argument(metavar="SESSION", help="Session folder, or its session.h5.")] = None,
+    path: Annotated[Path | None, _READ] = None,
     out: Annotated[Path | None, typer.Argument(metavar="DIR", help="Folder that receives the result.")] = None,
     to: Annotated[str, typer.Option(metavar="FORMAT", help="casme3, bids, ...; see --formats.")] = "",
     settings: Annotated[
@@ -301,7 +303,7 @@ def browse(folder: Annotated[Path, typer.Argument(help="Folder with sessions.")]
 
 @app.command()
 def view(
-    path: SessionPath,
+    path: ReadPath,
     theme: Annotated[str | None, typer.Option(help="dark or light, for this and every later start.")] = None,
 ) -> None:
     """Look at a session in a window: pictures, sound and signals on one time line; measure, copy times."""

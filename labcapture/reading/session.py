@@ -60,7 +60,7 @@ def open_session(path: str | os.PathLike[str]) -> Session:
     try:
         h5 = h5py.File(file, "r")
     except OSError as error:
-        mend = f"Run: labcapture recover {file.parent}"
+        mend = "Take another copy of it." if is_packed else f"Run: labcapture recover {file.parent}"
         raise RecordingError(f"cannot be opened: {plainly(error)}", str(file), mend) from error
     try:
         check_file(h5, str(file), None if is_packed else file.parent)

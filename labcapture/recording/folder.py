@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import h5py
+
 from labcapture.core.errors import RecordingError
 from labcapture.protocol.rule import QualityRule
 from labcapture.recording.encodings import DEFAULT
@@ -110,6 +112,12 @@ class SessionHeader:
         }
 
 
+def is_packed(path: Path) -> bool:
+    """Return whether ``path`` is a single file that may be a packed session: HDF5, and not the one in a folder."""
+    with reading(path):
+        return path.name != SESSION_FILE and path.is_file() and bool(h5py.is_hdf5(path))
+
+
 def session_folder(path: str | os.PathLike[str], *names: str) -> Path:
     """Return the folder of the session at ``path``: its folder, or the ``session.h5`` in it.
 
@@ -127,6 +135,9 @@ def session_folder(path: str | os.PathLike[str], *names: str) -> Path:
     """
     given = Path(path)
     folder = given.parent if given.name == SESSION_FILE else given
+    if is_packed(given):
+        mend = "A packed file can be verified, read and exported; for all else give the session's folder."
+        raise RecordingError("is a single file", str(given), mend)
     with reading(given):
         there = any((folder / name).is_file() for name in names or (SESSION_FILE,))
     if not there:

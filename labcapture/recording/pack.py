@@ -5,7 +5,8 @@
     session.h5 ────────────────> /                      all but the links to the pictures
     trials/<trial>.h5 ─────────> /trials/<trial>/       its streams as groups, chunks of pictures byte for byte
     log, summary, checksums ───> /packed/               texts
-    draft file ── every chunk compared with the session's ──> FILE.h5
+    every object and picture ──> /packed/digests
+    draft file ── the same digests? ──> FILE.h5
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -28,14 +29,12 @@ from labcapture.recording.folder import session_folder
 from labcapture.recording.guard import DAMAGE, check_folder, opened
 from labcapture.recording.hold import is_held
 from labcapture.recording.journal import sync_file
+from labcapture.recording.packed import DIGESTS, PACKED, Item, item, items
 from labcapture.recording.store import restrict, set_values
 from labcapture.recording.verify import verify
 
 Progress = Callable[[str, int, int], None]
 """Told (what is being done, bytes done, bytes in all)."""
-
-PACKED = "packed"
-"""Group of what stands beside session.h5 in a session's folder."""
 
 _BESIDE = (schema.LOG_FILE, schema.SUMMARY_FILE, schema.CHECKSUMS_FILE)
 _LEAST_FREE_BYTES = 64 * 2**20
@@ -74,6 +73,8 @@ def pack(path: str | os.PathLike[str], target: str | os.PathLike[str], progress:
         raise RecordingError("exists already; nothing was changed", str(final), "Name another file.")
     if final.suffix != ".h5":
         raise RecordingError("has no name that ends in .h5", str(final), "HDF5's readers know their files by it.")
+    if final.name == schema.SESSION_FILE:
+        raise RecordingError("would be taken for the file in a session's folder", str(target), "Name another file.")
     draft = final.with_name(f"{final.name}.draft")
     if draft.exists():
         mend = "If no other packing is running, remove it."
@@ -83,9 +84,12 @@ def pack(path: str | os.PathLike[str], target: str | os.PathLike[str], progress:
     try:
         with h5py.File(draft, "x", libver=("v110", "v110")) as file:
             restrict(draft)
-            pictures = _copy(source, file, tell, total)
+            _copy(source, file, tell, total)
         with draft.open("rb+") as raw:
             sync_file(raw.fileno())
+        proof = verify(draft, lambda _, done, __: tell("proof", done, total))
+        if proof.problems:
+            raise RecordingError(f"its copy would not be whole: {proof.problems[0]}", str(source), "Check the disk.")
         if final.exists():
             raise RecordingError("appeared meanwhile; nothing was changed", str(final))
         draft.rename(final)
@@ -93,7 +97,7 @@ def pack(path: str | os.PathLike[str], target: str | os.PathLike[str], progress:
         raise RecordingError(f"cannot be packed: {plainly(error)}", str(source)) from error
     finally:
         draft.unlink(missing_ok=True)  # there is none any more if all went well
-    return Packed(str(final), final.stat().st_size, pictures)
+    return Packed(str(final), final.stat().st_size, proof.checked["frames"])
 
 
 def _look(source: Path, final: Path) -> int:
@@ -125,26 +129,37 @@ def _look(source: Path, final: Path) -> int:
     return total
 
 
-def _copy(source: Path, file: h5py.File, tell: Progress, total: int) -> int:
-    """Copy everything into ``file``; return how many pictures it has now."""
-    done = pictures = 0
+def _copy(source: Path, file: h5py.File, tell: Progress, total: int) -> None:
+    """Copy everything into ``file``, with the digests of what was to be copied."""
+    done = 0
+    digests: dict[str, str] = {}
+
+    def note(things: Iterable[Item]) -> None:
+        digests.update((thing.path, thing.digest()) for thing in things)
+
+    def tick(_: str, __: int) -> None:
+        """Tell nothing: what is digested is copied at the same time."""
+
     with opened(source, schema.SESSION_FILE) as h5:
         tell(schema.SESSION_FILE, done, total)
         _copy_attributes(h5, file)
         for name in h5:
             if name != "trials":
                 h5.copy(name, file, name)
+                note(items(h5[name], f"/{name}", tick))
         trials = file.create_group("trials")
         _copy_attributes(h5["trials"], trials)
+        note([item(h5["trials"], trials.name)])
         done += (source / schema.SESSION_FILE).stat().st_size
         for trial, group in h5["trials"].items():
             here, name = trials.create_group(trial), schema.trial_path(trial)
             tell(name, done, total)
             _copy_attributes(group, here)
+            note([item(group, here.name)])
             with opened(source, name) as pictures_file:
                 for stream in pictures_file:
                     pictures_file.copy(stream, here, stream)
-                    pictures += _compare(pictures_file[stream]["frames"], here[stream]["frames"])
+                    note(items(pictures_file[stream], f"{here.name}/{stream}", tick))
             done += (source / name).stat().st_size
     beside = file.create_group(PACKED)
     for name in _BESIDE:
@@ -158,26 +173,11 @@ def _copy(source: Path, file: h5py.File, tell: Progress, total: int) -> int:
             "packed_by": f"labcapture {metadata.version('labcapture')}",
         },
     )
-    tell("packed", total, total)
-    return pictures
+    note([item(file["/"], "/"), *items(beside, beside.name, tick)])
+    file[DIGESTS] = "".join(f"{said}  {path}\n" for path, said in digests.items())
 
 
 def _copy_attributes(source: h5py.Group, target: h5py.Group) -> None:
     for name in source.attrs:
         kind = source.attrs.get_id(name)
         target.attrs.create(name, source.attrs[name], shape=kind.shape, dtype=kind.dtype)
-
-
-def _compare(original: h5py.Dataset, copy: h5py.Dataset) -> int:
-    """Refuse a copy any chunk of which has other bytes; return how many there are."""
-    if original.shape != copy.shape or original.dtype != copy.dtype or original.chunks != copy.chunks:
-        raise RecordingError("has another shape in its copy", f"{original.file.filename}: {original.name}")
-    count = original.id.get_num_chunks()
-    if copy.id.get_num_chunks() != count:
-        raise RecordingError("has another number of pieces in its copy", f"{original.file.filename}: {original.name}")
-    for number in range(count):
-        place = original.id.get_chunk_info(number).chunk_offset
-        if original.id.read_direct_chunk(place) != copy.id.read_direct_chunk(place):
-            where = f"{original.file.filename}: {original.name}[{place[0]}]"
-            raise RecordingError("reads otherwise from its copy", where, "Check the disk, and pack again.")
-    return int(count)

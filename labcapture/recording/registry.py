@@ -179,6 +179,7 @@ _PACKED = (
     ("packed_utc", "utf8", "", "when, ISO 8601"),
     ("packed_by", "utf8", "", "by which version of labcapture"),
 )
+_DIGESTS = "a line for each object and picture of the file but this text: SHA-256, two spaces, path"
 _FRAMES_LINK = "external link to /<frames> of trials/<trial>.h5; in a packed file that group itself"
 _STREAM = (
     ("kind", "utf8", "", "frames, audio or samples"),
@@ -234,7 +235,8 @@ def _registry() -> tuple[Entry, ...]:
         *_attributes(s, "/", _CODEC, optional=True),
         *_attributes(s, "/", _TRANSCODED, optional=True),
         *_attributes(s, "/", _PACKED, optional=True),
-        e(s, "/packed", "group", "", "", "", "of a packed file: what lay beside session.h5", True),
+        e(s, "/packed", "group", "", "", "", "of a packed file: what lay beside session.h5, and its digests", True),
+        e(s, "/packed/digests", "text", "utf8", "", "", _DIGESTS, True),
         e(s, "/packed/<key>", "text", "utf8", "", "", "log.jsonl, summary.json and checksums, word for word", True),
         *_attributes(s, "/", _RECOVERED, optional=True),
         e(s, "/protocol", "group", "", "", "", "what was asked for, word for word"),

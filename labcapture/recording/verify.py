@@ -3,6 +3,8 @@
 Four witnesses are heard. The checksums cover every file but those of pictures. The journal says what was written,
 picture by picture and row by row, and is held against the HDF5 files. The schema says what must be there. And the data
 must agree with themselves: times and frame numbers rise, every skip has its row in a gap table, counts add up.
+
+A packed file has the last word of all four in its digests.
 """
 
 from __future__ import annotations
@@ -18,11 +20,11 @@ from typing import Any
 import h5py
 
 from labcapture.core.errors import RecordingError, printable
-from labcapture.recording import schema
+from labcapture.recording import packed, schema
 from labcapture.recording.conduct_laws import conduct_contradictions
 from labcapture.recording.conformity import nonconformities, plainly
 from labcapture.recording.consistency import picture_contradictions, sample_contradictions, sound_contradictions
-from labcapture.recording.folder import checksummed, read_whole, session_folder
+from labcapture.recording.folder import checksummed, is_packed, read_whole, session_folder
 from labcapture.recording.guard import DAMAGE, check_file, check_inside, reading
 from labcapture.recording.witness import Witness
 
@@ -45,6 +47,14 @@ class VerifyResult:
         """Whether nothing was found wrong."""
         return not self.problems
 
+    def gather(self, problems: Iterator[str]) -> None:
+        """Take down ``problems`` until there are more than anybody reads."""
+        for problem in problems:
+            self.problems.append(printable(problem))  # it may quote the file
+            if len(self.problems) == _MOST_PROBLEMS:
+                self.problems.append("and more: verification was ended here")
+                break
+
 
 def verify(path: str | os.PathLike[str], progress: Progress | None = None) -> VerifyResult:
     """Check a session; it is only read.
@@ -52,7 +62,7 @@ def verify(path: str | os.PathLike[str], progress: Progress | None = None) -> Ve
     Parameters
     ----------
     path
-        Its folder, or the ``session.h5`` in it.
+        Its folder, or the ``session.h5`` in it; or a file that ``labcapture pack`` made of one.
     progress
         Called now and then.
 
@@ -61,9 +71,26 @@ def verify(path: str | os.PathLike[str], progress: Progress | None = None) -> Ve
     RecordingError
         There is no session at ``path``.
     """
-    folder = session_folder(path)
+    tell = progress or (lambda *_: None)
+    given = Path(path)
+    if is_packed(given):
+        with reading(given):
+            return _verify_packed(given, tell)
+    folder = session_folder(given)
     with reading(folder):
-        return _Check(folder, progress or (lambda *_: None)).run()
+        return _Check(folder, tell).run()
+
+
+def _verify_packed(file: Path, progress: Progress) -> VerifyResult:
+    result, total = VerifyResult(str(file)), file.stat().st_size
+
+    def tick(what: str, nbytes: int) -> None:
+        result.checked["bytes"] += nbytes
+        progress(what, min(result.checked["bytes"], total), total)
+
+    result.gather(packed.problems(file, tick, result.checked))
+    progress("done", total, total)
+    return result
 
 
 class _NotForUs(Exception):  # noqa: N818 - a turn of the way, not an error
@@ -81,11 +108,7 @@ class _Check:
         self._total = sum(file.stat().st_size for file in files)
 
     def run(self) -> VerifyResult:
-        for problem in self._problems():
-            self.result.problems.append(printable(problem))  # it may quote the file
-            if len(self.result.problems) == _MOST_PROBLEMS:
-                self.result.problems.append("and more: verification was ended here")
-                break
+        self.result.gather(self._problems())
         self._progress("done", self._total, self._total)
         return self.result
 

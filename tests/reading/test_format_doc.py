@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from labcapture.recording.pack import pack
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "format.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
@@ -19,8 +21,10 @@ def test_the_tables_are_of_the_schema() -> None:
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_the_examples_run(example: str, recorded: Path) -> None:
+def test_the_examples_run(example: str, recorded: Path, tmp_path: Path) -> None:
     code = example.replace("P007_01_20261121T101500Z", recorded.as_posix())
+    if '"P007.h5"' in code:
+        code = code.replace("P007.h5", Path(pack(recorded, tmp_path / "P007.h5").path).as_posix())
     exec(compile("import h5py, labcapture\n" + code, "format.md", "exec"), {})  # noqa: S102 - our own page
 
 
