@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from rich.console import Console, Group, RenderableType
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table as Grid
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
     from labcapture.corpus.jobs import Outcome
 
 _MOST_ROWS = 400  # more are for a file
+_HEADS = ("clip", "emotion", "length", "colour", "lost", "depth", "lost", "rate", "felt")
+_NAMES, _NUMBERS = (0, 1, 8), range(2, 8)  # columns of texts, which may fold, and of numbers, which may not
+_INDENT = "  "
+_LEAST = 4  # characters; a column of names is not made narrower
 _LETTERS = dict(zip(EMOTIONS, ("H", "D", "F", "A", "Sa", "Su", "C"), strict=True))
 
 
@@ -63,32 +69,59 @@ def _grid(title: str, *columns: tuple[str, bool]) -> Grid:
 
 def render_table(frame: pd.DataFrame) -> RenderableType:
     """Draw the columns that fit a terminal of 80; a file has all of them."""
-    heads = ("clip", "emotion", "length", "colour", "lost", "depth", "lost", "rate", "felt")
-    lines: list[RenderableType] = [Text("  " + _line(*heads), style="dim")]
-    before = ""
-    for clip in frame.head(_MOST_ROWS).to_dict("records"):
-        known = {str(name): value for name, value in clip.items() if not pd.isna(value)}
-        if known["folder"] != before:
-            before = known["folder"]
-            lines.append(_head(known))
-            if known["problem"]:  # in full: it ends with what to do
-                lines.append(Padding(Text(printable(str(known["problem"])), style="yellow"), (0, 0, 0, 2)))
-        if known["trial"]:
-            lines.append(_clip(known))
+    clips = [
+        {str(name): value for name, value in clip.items() if not pd.isna(value)}
+        for clip in frame.head(_MOST_ROWS).to_dict("records")
+    ]
+    parts: list[RenderableType] = [_Clips(clips)]
     if len(frame) > _MOST_ROWS:
-        lines.append(Text(f"and {len(frame) - _MOST_ROWS} more rows; --out FILE.parquet writes all", style="yellow"))
+        parts.append(Text(f"and {len(frame) - _MOST_ROWS} more rows; --out FILE.parquet writes all", style="yellow"))
     each = frame.drop_duplicates("folder")
     simulated = int(each["simulated"].fillna(value=False).sum())
-    lines.append(
-        Text(f"\n{len(each)} session{'' if len(each) == 1 else 's'}, {simulated} of them simulated", style="bold")
-    )
-    return Group(*lines)
+    said = f"\n{len(each)} session{'' if len(each) == 1 else 's'}, {simulated} of them simulated"
+    parts.append(Text(said, style="bold"))
+    if any(f"felt_{word}" in clip for clip in clips for word in _LETTERS):
+        parts.append(Text("felt: " + ", ".join(f"{letter} {word}" for word, letter in _LETTERS.items()), style="dim"))
+    return Group(*parts)
 
 
-def _line(*words: str) -> str:
-    clip, emotion, length, color, color_lost, depth, depth_lost, rate, felt = words
-    counts = f"{color:>7} {color_lost:>5} {depth:>7} {depth_lost:>5}"
-    return f"{clip:<9} {emotion:<9} {length:>7} {counts} {rate:>8}  {felt}"
+class _Clips:
+    """A table below each session's name, all with columns of the same widths: names fold where the terminal is narrow.
+
+    Parameters
+    ----------
+    clips
+        What is known of each.
+    """
+
+    def __init__(self, clips: Sequence[Mapping[str, Any]]) -> None:
+        self._clips = clips
+        self._rows = [_words(clip) if clip["trial"] else None for clip in clips]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        lines = [_HEADS, *(row for row in self._rows if row)]
+        widths = [max(cell_len(line[column]) for line in lines) for column in range(len(_HEADS))]
+        room = options.max_width - len(_INDENT) - sum(widths[place] for place in _NUMBERS) - len(_HEADS) + 1
+        while sum(widths[place] for place in _NAMES) > room and max(widths[place] for place in _NAMES) > _LEAST:
+            widths[max(_NAMES, key=lambda place: widths[place])] -= 1
+        yield self._table(widths, [(_HEADS, "dim")])
+        for _, those in groupby(zip(self._clips, self._rows, strict=True), lambda pair: pair[0]["folder"]):
+            pairs = list(those)
+            first = pairs[0][0]
+            yield _head(first)
+            if first["problem"]:  # in full: it ends with what to do
+                yield Padding(Text(printable(str(first["problem"])), style="yellow"), (0, 0, 0, len(_INDENT)))
+            if rows := [(row, _style(clip)) for clip, row in pairs if row]:
+                yield self._table(widths, rows)
+
+    @staticmethod
+    def _table(widths: Sequence[int], rows: Sequence[tuple[Sequence[str], str]]) -> RenderableType:
+        table = Grid(box=None, show_header=False, padding=(0, 1, 0, 0), pad_edge=False)
+        for place, width in enumerate(widths):
+            table.add_column(width=width, justify="right" if place in _NUMBERS else "left", overflow="fold")
+        for row, style in rows:
+            table.add_row(*(Text(word) for word in row), style=style)
+        return Padding(table, (0, 0, 0, len(_INDENT)))
 
 
 def _head(clip: Mapping[str, Any]) -> Text:
@@ -102,7 +135,8 @@ def _head(clip: Mapping[str, Any]) -> Text:
     return line.append(f"  {part}{clip['verdict']}", style=style)
 
 
-def _clip(clip: Mapping[str, Any]) -> Text:
+def _words(clip: Mapping[str, Any]) -> list[str]:
+    """Return what stands in each column of a clip."""
     felt = {word: clip[f"felt_{word}"] for word in WORDS if f"felt_{word}" in clip}
     told = " ".join(f"{_LETTERS.get(word, word)}{rating:g}" for word, rating in felt.items()) or clip["felt_most"]
     counts: list[str] = []
@@ -110,13 +144,15 @@ def _clip(clip: Mapping[str, Any]) -> Text:
         frames = clip.get(f"{stream}_frames")
         lost = clip.get(f"{stream}_lost_before_us", 0) + clip.get(f"{stream}_lost_by_us", 0)
         counts += ["", ""] if frames is None else [f"{frames:,}", f"{lost:,}" if lost else ""]
-    words = (
+    return [
         *(printable(str(clip["clip"] or clip["trial"])), printable(str(clip["emotion"])), f"{clip['length_s']:.1f} s"),
         *counts,
         *(f"{clip['color_rate_hz']:.2f} Hz" if "color_rate_hz" in clip else "", printable(str(told))),
-    )
-    style = "dim" if clip.get("superseded") else "" if clip.get("annotatable") else "yellow"
-    return Text("  " + _line(*words), style=style, no_wrap=True, overflow="ellipsis")
+    ]
+
+
+def _style(clip: Mapping[str, Any]) -> str:
+    return "dim" if clip.get("superseded") else "" if clip.get("annotatable") else "yellow"
 
 
 def render_summary(facts: Mapping[str, Any]) -> RenderableType:
