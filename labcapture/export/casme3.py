@@ -7,7 +7,8 @@
     <out>/part_A/spNO.7/a/color/0.jpg  a/depth/0.png  a/frames.csv  self_report.csv  about.json
     <out>/part_B/...                            as part A, without labels
     <out>/part_C/part_C_labels.xlsx
-    <out>/part_C/spNO.7/color/0.jpg  depth/0.png  frames.csv  voice.wav  physiology.txt  about.json
+    <out>/part_C/spNO.7/color/0.jpg  depth/0.png  frames.csv  about.json
+                        video.mp4  voice.wav  physiology.txt
     <out>/part_C-unlabelled/...                 as part C, without labels
 
 Any number of sessions go into one tree.
@@ -25,20 +26,20 @@ from typing import Any
 from labcapture import __version__
 from labcapture.core.errors import BadInput, RecordingError
 from labcapture.export.casme3_clip import Clip
+from labcapture.export.casme3_interview import write_interview_film, write_signals
 from labcapture.export.casme3_labels import make_books
-from labcapture.export.casme3_physiology import RATE_HZ, write_physiology
 from labcapture.export.casme3_pictures import How, depth_mm, write_pictures
 from labcapture.export.casme3_report import write_self_report
 from labcapture.export.casme3_subjects import folder_of
 from labcapture.export.draft import Draft, Exported, Progress
 from labcapture.export.shared import once, shared
-from labcapture.export.wav import write_wav
 from labcapture.reading.session import Session, Trial
 
 OPTIONS: Mapping[str, str] = {
     "color": "jpg (default) or png",
     "quality": "of the JPEG, 1 to 100 (97); colour is never subsampled",
     "depth": "aligned to the colour picture (default), own (as the depth camera sees it) or none",
+    "film": "of an interview: h264 (default: video.mp4), ffv1 (video.mkv, every bit as recorded) or no",
     "workers": "threads that encode (as many as there are processors)",
 }
 _PARTS = {"A": "part_A", "B": "part_B", "C": "part_C", "C-unlabelled": "part_C-unlabelled"}
@@ -151,7 +152,9 @@ def _write(
         told[clip.folder or "video"] = _facts(clip, notes)
     about = _about(session) | {"clips": told}
     if not clips[0].folder:
-        about |= _write_interview(draft, session, clips[0], notes)
+        about |= write_signals(draft, session, clips[0], notes)
+        if how.film != "no":
+            about["video"] = write_interview_film(draft, session, clips[0], how.film, progress)
     elif len(session.self_report):
         with draft.making("self_report.csv") as path:
             write_self_report(path, session, {trial.id: clip.folder for clip in clips for trial in clip.trials})
@@ -181,48 +184,6 @@ def _facts(clip: Clip, notes: list[str]) -> dict[str, Any]:
         "color": len(grid.numbers),
         "depth": paired,
     }
-
-
-def _write_interview(draft: Draft, session: Session, clip: Clip, notes: list[str]) -> dict[str, Any]:
-    """Write voice and physiology of Part C; return what is to be known of them."""
-    zero = clip.grid.zero
-    about: dict[str, Any] = {}
-    if "voice" in session.audio and len(session.voice):
-        with draft.making("voice.wav") as path:
-            sound = write_wav(path, session.voice, zero, clip.trials[-1].stop, channels=2)
-        about["voice"] = {
-            "start_lsl_s": sound.start_time,
-            "rate_hz": sound.rate_hz,
-            "samples": sound.samples,
-            "silent_where_nothing_was_recorded": [list(stretch) for stretch in sound.silent],
-        }
-        if session.voice.values.shape[1] == 1:
-            notes.append("voice.wav: both channels are the one that was recorded")
-        if sound.rate_hz != 48_000:
-            notes.append(f"voice.wav has {sound.rate_hz:g} samples per second, as recorded, not 48000")
-        if sound.silent:
-            notes.append(f"voice.wav is silent where sound is missing ({len(sound.silent)} times; see about.json)")
-    else:
-        notes.append("no voice was recorded")
-    with draft.making("physiology.txt") as path:
-        physiology = write_physiology(path, session, zero)
-        if physiology is None:
-            path.write_text("", "utf-8")
-    if physiology is None:
-        (draft.folder / "physiology.txt").unlink()
-        notes.append("no physiology was recorded")
-    else:
-        about["physiology"] = {
-            "start_lsl_s": physiology.start_time,
-            "rate_hz": RATE_HZ,
-            "rows": physiology.rows,
-            "sync_row": physiology.sync_row,
-            "sources": physiology.sources,
-        }
-        absent = [name for name in ("PPG", "RSP", "ECG", "EDA") if name not in physiology.sources]
-        if absent:
-            notes.append(f"physiology.txt: {', '.join(absent)} had no instrument and are NaN")
-    return about
 
 
 def _about(session: Session) -> dict[str, Any]:

@@ -68,13 +68,17 @@ class Clip:
         """Return the pictures that are to be written."""
         found = []
         for row, (number, pair) in enumerate(zip(self.grid.numbers, self.grid.depth, strict=True)):
-            trial, color = self._of(row, self._color_starts)
+            trial, color = self.color_at(row)
             depth = -1
             if pair >= 0:
                 partner, depth = self._of(int(pair), self._depth_starts)
                 depth = depth if partner is trial else -1
             found.append(Shot(int(number), trial, color, depth))
         return found
+
+    def color_at(self, row: int) -> tuple[Trial, int]:
+        """Return the trial that colour picture ``row`` of the clip lies in, and its index there."""
+        return self._of(row, self._color_starts)
 
     def _of(self, row: int, starts: list[int]) -> tuple[Trial, int]:
         place = int(np.searchsorted(starts, row, side="right")) - 1

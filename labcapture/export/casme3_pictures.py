@@ -32,6 +32,8 @@ class How:
         Of the JPEG, 0 to 100; colour is never subsampled.
     depth
         ``aligned`` to colour, ``own`` pixels of the depth camera, or ``none``.
+    film
+        Of an interview: ``h264``, ``ffv1`` or ``no``.
     workers
         Threads.
     """
@@ -39,6 +41,7 @@ class How:
     color: str
     quality: int
     depth: str
+    film: str
     workers: int
 
     @classmethod
@@ -53,7 +56,8 @@ class How:
         quality = _whole(options, "quality", 97, 1, 100)
         workers = _whole(options, "workers", os.cpu_count() or 1, 1, 256)
         color = _one_of(options, "color", ("jpg", "png"))
-        return cls(color, quality, _one_of(options, "depth", ("aligned", "own", "none")), workers)
+        depth = _one_of(options, "depth", ("aligned", "own", "none"))
+        return cls(color, quality, depth, _one_of(options, "film", ("h264", "ffv1", "no")), workers)
 
 
 def _one_of(options: Mapping[str, str], name: str, values: tuple[str, ...]) -> str:

@@ -22,8 +22,7 @@ from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
 
 from labcapture.core.errors import RecordingError
-from labcapture.export.video_plan import TICK, TICK_HZ, Sound
-from labcapture.reading.streams import FrameStream
+from labcapture.export.video_plan import TICK, TICK_HZ, Pictures, Sound
 
 _AHEAD = 4  # pictures that are decoded while others are encoded
 _AAC_HZ = {8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000}
@@ -53,7 +52,7 @@ Paint = Callable[[NDArray[Any]], NDArray[Any]]
 
 def write_film(
     path: Path,
-    stream: FrameStream,
+    stream: Pictures,
     ticks: NDArray[np.int64],
     codec: Codec,
     *,
@@ -92,7 +91,7 @@ def write_film(
         _set_tick(path)
 
 
-def _ahead(pool: ThreadPoolExecutor, stream: FrameStream) -> Iterator[NDArray[Any]]:
+def _ahead(pool: ThreadPoolExecutor, stream: Pictures) -> Iterator[NDArray[Any]]:
     """Yield the pictures in order; a thread decodes the next ones meanwhile."""
     waiting: deque[Future[NDArray[Any]]] = deque()
     try:
@@ -110,7 +109,7 @@ def _ahead(pool: ThreadPoolExecutor, stream: FrameStream) -> Iterator[NDArray[An
 class _Film:
     """A film that is being written."""
 
-    def __init__(self, path: Path, stream: FrameStream, codec: Codec, quality: int, sounds: Sequence[Sound]) -> None:
+    def __init__(self, path: Path, stream: Pictures, codec: Codec, quality: int, sounds: Sequence[Sound]) -> None:
         self._codec = codec
         self._tick = _MATROSKA_TICK if codec.is_lossless else TICK
         options = (
@@ -127,7 +126,7 @@ class _Film:
             self._file.close()
             raise
 
-    def _add_pictures(self, stream: FrameStream, quality: int) -> None:
+    def _add_pictures(self, stream: Pictures, quality: int) -> None:
         rate = Fraction(stream.rate_hz or 30).limit_denominator(1001)
         height, width = stream.shape[1:3]
         is_gray = len(stream.shape) == 3

@@ -11,19 +11,47 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from labcapture.core.errors import RecordingError
 from labcapture.reading.session import Trial
-from labcapture.reading.streams import AudioStream, FrameStream
+from labcapture.reading.streams import AudioStream
 
 TICK_HZ = 100_000
 """Ticks per second of every film."""
 TICK = Fraction(1, TICK_HZ)
 _PIECE = 1 << 16
+
+
+class Pictures(Protocol):
+    """What a film is made of: the part of a `FrameStream` that it needs."""
+
+    @property
+    def name(self) -> str:
+        """Of the camera."""
+
+    @property
+    def rate_hz(self) -> float:
+        """Nominal rate; 0: irregular."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(n, height, width) or (n, height, width, 3)."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the pixels."""
+
+    @property
+    def time(self) -> NDArray[np.float64]:
+        """(n,) LSL s."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> NDArray[Any]: ...
 
 
 def zero_of(trial: Trial) -> float:
@@ -32,7 +60,7 @@ def zero_of(trial: Trial) -> float:
     return min([trial.start, *firsts])
 
 
-def ticks_of(stream: FrameStream, zero: float) -> NDArray[np.int64]:
+def ticks_of(stream: Pictures, zero: float) -> NDArray[np.int64]:
     """Return when each picture is shown, (n,) ticks from ``zero``; each later than the one before.
 
     Raises

@@ -8,7 +8,9 @@ import wave
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import av
 import numpy as np
 import openpyxl
 import pytest
@@ -63,7 +65,10 @@ def test_the_tree_has_the_names_of_the_release(tree: Path) -> None:
         "part_A/spNO.12/a/frames.csv",
         "part_A/spNO.12/b/frames.csv",
         "part_C/part_C_labels.xlsx",
-        *(f"part_C/spNO.12/{name}" for name in ("about.json", "frames.csv", "voice.wav", "physiology.txt")),
+        *(
+            f"part_C/spNO.12/{name}"
+            for name in ("about.json", "frames.csv", "voice.wav", "physiology.txt", "video.mp4")
+        ),
     }
     numbers = [n for n in range(world.FRAMES) if n not in world.LOST_COLOR]
     assert {name for name in pictures if name.startswith("part_A/spNO.12/b/color/")} == {
@@ -187,6 +192,54 @@ def test_voice_begins_with_the_first_picture_and_keeps_time_over_a_gap(interview
         first = voice.rows_between(zero - 0.5 / 48000, np.inf).start
         np.testing.assert_array_equal(sound[:place], voice.values[first : first + place])
         np.testing.assert_array_equal(sound[place + n :], voice.values[first + place : first + len(sound) - n])
+
+
+def _film(path: Path) -> tuple[list[float], list[np.ndarray[Any, Any]], np.ndarray[Any, Any], float]:
+    """Return times and pictures of a film, the samples of its sound (n, channels), and when they begin."""
+    with av.open(str(path)) as file:
+        pictures = list(file.decode(video=0))
+    with av.open(str(path)) as file:
+        sound = list(file.decode(audio=0))
+    samples = np.concatenate(
+        [frame.to_ndarray().reshape(-1, 2) for frame in sound if frame.format.name == "s16"] or [[]]
+    )
+    times = [float(frame.pts * frame.time_base) for frame in pictures]
+    return (
+        times,
+        [frame.to_ndarray(format="rgb24") for frame in pictures],
+        samples,
+        float(sound[0].pts * sound[0].time_base),
+    )
+
+
+def test_the_film_of_an_interview_has_every_picture_at_its_time(interview: Path, tree: Path, tmp_path: Path) -> None:
+    run(interview, tmp_path, {"film": "ffv1", "depth": "none"})
+    kept = tmp_path / "part_C/spNO.12"
+    about = json.loads((kept / "about.json").read_text("utf-8"))["video"]
+    with labcapture.open(interview) as session:
+        trials = [session.trials[trial] for trial in ("02_a", "03_b")]
+        expected = np.concatenate([trial.color.time for trial in trials])
+        times, pictures, samples, begin = _film(kept / about["file"])
+        np.testing.assert_allclose(np.array(times) + about["zero_lsl_s"], expected, atol=0.51e-5)
+        assert times[0] == 0
+        assert all(
+            np.array_equal(picture, recorded)
+            for picture, recorded in zip(pictures, (shot for trial in trials for shot in trial.color), strict=True)
+        )
+    with wave.open(str(kept / "voice.wav")) as file:
+        voice = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2)
+    assert 0 <= begin < 1.5 / 48_000
+    n = min(len(voice), len(samples)) - 1
+    assert n > 4 * 48_000 - 1000
+    same = [(voice[skip : skip + n] == samples[:n]).all(axis=1).mean() for skip in (0, 1)]
+    assert max(same) > 0.99  # a sample more or less at the ends of the gap
+    looked_at, *_ = _film(tree / "part_C/spNO.12/video.mp4")
+    np.testing.assert_allclose(looked_at, times, atol=1e-9)
+
+
+def test_an_interview_without_a_film(interview: Path, tmp_path: Path) -> None:
+    run(interview, tmp_path, {"film": "no", "depth": "none"})
+    assert not list(tmp_path.rglob("video.*"))
 
 
 def test_what_was_cut_off_goes_on_with_what_is_whole(
