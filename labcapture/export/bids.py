@@ -8,6 +8,7 @@
                               ..._recording-eda_physio.tsv.gz                              .json
                               ..._recording-voice_audio.wav                                .json
                               ..._recording-color01a_video.mp4                             .json
+                              ..._recording-depth01a_video.mkv                             .json
 
 Any number of sessions go into one dataset. The standard has no place for sound and films yet (proposal 47 is under
 review): they bear the proposal's names, and ``.bidsignore`` tells validators to pass over them.
@@ -33,6 +34,7 @@ from labcapture.export.bids_tables import (
 )
 from labcapture.export.draft import Draft, Exported, Progress
 from labcapture.export.shared import once, read_rows, shared, write_rows
+from labcapture.export.tables import jsonable
 from labcapture.export.wav import write_wav
 from labcapture.reading.session import Session, Trial
 
@@ -41,8 +43,11 @@ OPTIONS: Mapping[str, str] = {
     "session": "label of the session (its id, letters and digits)",
     "sound": "yes (default) or no",
     "video": "no (default) or h264: a film of each trial's colour pictures",
+    "depth": "no (default) or ffv1: a lossless film of each trial's depth pictures, 16-bit grey",
 }
 _VERSION = "1.11.0"
+_FILMS = {"color": "video=h264", "depth": "depth=ffv1"}
+"""The option that puts films of a camera into the dataset."""
 _PEOPLE = ("participant_id", "pseudonym")
 
 
@@ -56,7 +61,7 @@ def export(session: Session, out: Path, options: Mapping[str, str], progress: Pr
     RecordingError
         The session is there already, its label belongs to another participant, or the dataset cannot be written.
     """
-    for name, values in (("sound", ("yes", "no")), ("video", ("no", "h264"))):
+    for name, values in (("sound", ("yes", "no")), ("video", ("no", "h264")), ("depth", ("no", "ffv1"))):
         if options.get(name, values[0]) not in values:
             raise BadInput("is no value of this option", f"--set {name}", f"There are: {', '.join(values)}.")
     sub = _label(session.participant, "the participant's pseudonym")
@@ -106,8 +111,11 @@ class _Making:
     def all(self) -> None:
         """Make what is missing."""
         session, tables = self._session, 2
-        trials = [trial for trial in session.trials.values() if not trial.superseded and "color" in tuple(trial)]
-        films = [trial for trial in trials if len(trial.color)] if self._options.get("video", "no") != "no" else []
+        trials = [trial for trial in session.trials.values() if not trial.superseded]
+        pictures = [
+            (trial, camera) for trial in trials for camera in _FILMS if camera in tuple(trial) and len(trial[camera])
+        ]
+        films = [(trial, camera) for trial, camera in pictures if self._codec(camera) != "no"]
         sounds = [name for name in session.audio if self._options.get("sound", "yes") == "yes"]
         total = tables + len(session.samples) + len(sounds) + len(films)
         for done, (what, make) in enumerate(
@@ -116,18 +124,25 @@ class _Making:
                 ("behaviour", self._behaviour),
                 *((name, lambda name=name: self._physio(name)) for name in session.samples),
                 *((name, lambda name=name: self._sound(name)) for name in sounds),
-                *((trial.id, lambda trial=trial: self._film(trial)) for trial in films),
+                *(
+                    (f"{trial.id} {camera}", lambda trial=trial, camera=camera: self._film(trial, camera))
+                    for trial, camera in films
+                ),
             ]
         ):
             self._progress(what, done, total)
             make()
         self._progress("done", total, total)
-        if not films:
-            self._notes.append("pictures are not in the dataset; --set video=h264 puts films of them there")
-        elif any("depth" in tuple(trial) for trial in trials):
-            self._notes.append("depth pictures are not in the dataset: the standard has no place for them")
-        if len(trials) < len(session.trials):
-            self._notes.append("films of trials that were shown again or have no colour pictures are left out")
+        for camera in dict.fromkeys(camera for _, camera in pictures):
+            if self._codec(camera) == "no":
+                option = f"--set {_FILMS[camera]}"
+                self._notes.append(f"{camera} pictures are not in the dataset; {option} puts films of them there")
+        if films and len(trials) < len(session.trials):
+            self._notes.append("trials that were shown again have films of the last time alone")
+
+    def _codec(self, camera: str) -> str:
+        """Return the codec of a camera's films: ``no`` for none."""
+        return self._options.get(_FILMS[camera].partition("=")[0], "no")
 
     def _sidecar(self, name: str, facts: Mapping[str, Any]) -> None:
         with self._draft.making(f"{self._stem}_{name}.json") as path:
@@ -175,26 +190,35 @@ class _Making:
         }
         self._sidecar(recording, facts)
 
-    def _film(self, trial: Trial) -> None:
+    def _film(self, trial: Trial, camera: str) -> None:
         from labcapture.export.video_film import CODECS, write_film  # noqa: PLC0415 - needs av, which not all have
         from labcapture.export.video_plan import ticks_of, zero_of  # noqa: PLC0415 - the same
 
-        recording = f"recording-color{_label(trial.id, 'the id of a trial')}_video"
-        film = f"{self._stem}_{recording}.mp4"
-        zero, stream = zero_of(trial), trial.color
+        codec = CODECS[self._codec(camera)]
+        recording = f"recording-{camera}{_label(trial.id, 'the id of a trial')}_video"
+        film = f"{self._stem}_{recording}{codec.suffix}"
+        zero, stream = zero_of(trial), trial[camera]
         if self._draft.lacks(film):
             with self._draft.making(film) as path:
-                write_film(path, stream, ticks_of(stream, zero), CODECS["h264"], quality=18, sounds=())
+                write_film(path, stream, ticks_of(stream, zero), codec, quality=18, sounds=())
         facts = {
             "StartTime": zero - self._zero,
             "VideoFrameRate": stream.rate_hz,
-            "VideoCodec": "h264",
+            "VideoCodec": codec.name,
             "ImageWidth": stream.shape[2],
             "ImageHeight": stream.shape[1],
             "FrameCount": len(stream),
             "FrameOnsets": [round(float(time) - self._zero, 6) for time in stream.time],
             "Trial": trial.id,
         }
+        if camera == "depth":
+            facts |= {
+                "BitDepth": 16,
+                "PixelUnits": "m",
+                "PixelScale": stream.attributes["depth_units"],
+                "PixelMeaning": "distance along the depth camera's axis, times PixelScale; 0: not measured",
+                "Camera": json.loads(json.dumps(stream.attributes, default=jsonable)),
+            }
         self._sidecar(recording, facts)
 
 
@@ -251,6 +275,7 @@ _IGNORED = """\
 *_audio.wav
 *_audio.json
 *_video.mp4
+*_video.mkv
 *_video.json
 **/*.partial/**
 .recording

@@ -10,6 +10,7 @@
     <out>/part_C/spNO.7/color/0.jpg  depth/0.png  frames.csv  about.json
                         video.mp4  voice.wav  physiology.txt
     <out>/part_C-unlabelled/...                 as part C, without labels
+    <out>/perception/...  none/...              as part B: sessions of no part, by their paradigm
 
 Any number of sessions go into one tree.
 """
@@ -51,18 +52,20 @@ def export(session: Session, out: Path, options: Mapping[str, str], progress: Pr
     Raises
     ------
     BadInput
-        An option has no such value, or the session is of no part of CAS(ME)3.
+        An option has no such value, or the session is of no part of CAS(ME)3 and has no pictures.
     RecordingError
         The session is there already, lacks what the layout needs, or the tree cannot be written.
     """
     how = How.of(options)
-    if session.part not in _PARTS:
-        what = f"is of no part of CAS(ME)3 (paradigm {session.paradigm})"
-        raise BadInput(what, str(session.folder), "Export it to another format, such as video.")
-    part = _PARTS[session.part]
+    part = _PARTS.get(session.part, "perception" if session.paradigm == "perception" else "none")
     is_interview = session.part.startswith("C")
     notes: list[str] = []
     clips = list(_clips(session, is_interview, notes))
+    if session.part not in _PARTS:
+        if not clips:
+            what = f"has no pictures, and is of no part of CAS(ME)3 (paradigm {session.paradigm})"
+            raise BadInput(what, str(session.folder), "Export it to another format: csv and bids have its answers.")
+        notes.append(f"it is of no part of CAS(ME)3, and lies in {part}, in the layout of part B")
     _check_depth(clips, how, notes)
     if session.holds(out):
         raise RecordingError("lies in the session itself", str(out), "Name another folder for the export.")

@@ -49,7 +49,7 @@ def interview(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def dataset(interview: Path, recorded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("bids") / "dataset"
-    run(interview, out, {"video": "h264"})
+    run(interview, out, {"video": "h264", "depth": "ffv1"})
     run(recorded, out)
     run(interview, out, {"session": "01 again", "sound": "no"})
     return out
@@ -139,6 +139,19 @@ def test_sound_and_films_lie_beside(interview: Path, dataset: Path) -> None:
     assert not (dataset / f"{STEM}_recording-color01a_video.mp4").exists()  # shown again
 
 
+def test_depth_is_a_lossless_film_with_its_scale(interview: Path, dataset: Path) -> None:
+    film = dataset / f"{STEM}_recording-depth03b_video.mkv"
+    facts = facts_of(film.with_suffix(".json"))
+    with labcapture.open(interview) as session, av.open(str(film)) as container:
+        depth = session.trials["03_b"].depth
+        seen = [frame.to_ndarray() for frame in container.decode(video=0)]
+        assert len(seen) == len(depth) == facts["FrameCount"]
+        assert all(np.array_equal(a, b) for a, b in zip(seen, depth, strict=True))
+        np.testing.assert_allclose(np.array(facts["FrameOnsets"]) + facts["ZeroLSLTime"], depth.time, atol=2e-6)
+        assert facts["PixelScale"] == depth.attributes["depth_units"]
+        assert facts["Camera"]["intrinsics_fx"] == depth.attributes["intrinsics_fx"]
+
+
 def test_sessions_share_a_dataset_and_nothing_is_overwritten(interview: Path, dataset: Path, tmp_path: Path) -> None:
     people = rows_of(dataset / "participants.tsv")
     assert [row["participant_id"] for row in people] == ["sub-P012", "sub-P007"]
@@ -169,17 +182,17 @@ def test_what_was_cut_off_goes_on(
 
     monkeypatch.setattr(Draft, "making", failing)
     with pytest.raises(KeyboardInterrupt):
-        run(interview, tmp_path, {"video": "h264"})
+        run(interview, tmp_path, {"video": "h264", "depth": "ffv1"})
     assert not (tmp_path / "sub-P012/ses-01").exists()
     film = f"beh/{Path(STEM).name}_recording-color02a_video.mp4"
     kept = (tmp_path / "sub-P012/ses-01.partial" / film).stat().st_mtime_ns
     monkeypatch.setattr(Draft, "making", making)
-    run(interview, tmp_path, {"video": "h264"})
+    run(interview, tmp_path, {"video": "h264", "depth": "ffv1"})
     final = tmp_path / "sub-P012/ses-01"
     assert (final / film).stat().st_mtime_ns == kept
     expected = dataset / "sub-P012/ses-01"
     for path in expected.rglob("*.*"):
-        if path.suffix != ".mp4":
+        if path.suffix not in {".mp4", ".mkv"}:
             assert (final / path.relative_to(expected)).read_bytes() == path.read_bytes(), path.name
 
 

@@ -22,6 +22,7 @@ from labcapture.export.draft import Draft, Exported
 from labcapture.export.formats import exporter
 from labcapture.recording.codecs import imagecodecs
 from tests.export import casme3_world as world
+from tests.reading.recorded_world import begun
 
 
 def run(folder: Path, out: Path, options: Mapping[str, str] | None = None) -> Exported:
@@ -311,6 +312,28 @@ def test_too_many_lost_pictures_make_part_b(tmp_path: Path) -> None:
     with labcapture.open(folder) as session:
         own = imagecodecs().png_decode((Path(result.path) / "a/depth/7.png").read_bytes())
         np.testing.assert_array_equal(own, session.trials["02_a"].depth[7])
+
+
+def test_pictures_of_no_part_are_laid_out_as_part_b(tmp_path: Path) -> None:
+    for paradigm in ("perception", "none"):
+        done = run(world.record(tmp_path, paradigm), tmp_path / "db", {"depth": "none"})
+        assert any("of no part of CAS" in note for note in done.notes)
+        folder = tmp_path / "db" / paradigm / "spNO.12"
+        assert Path(done.path) == folder
+        assert (folder / "a/color/0.jpg").is_file()
+        assert (folder / "self_report.csv").is_file()
+    assert not list((tmp_path / "db").rglob("*.xlsx"))
+
+
+def test_a_session_of_no_part_without_pictures_is_refused(tmp_path: Path) -> None:
+    recorder = begun(tmp_path, paradigm="perception")
+    recorder.close(completed=True)
+    with pytest.raises(BadInput, match=r"has no pictures.*paradigm perception.*csv and bids"):
+        run(recorder.folder, tmp_path / "db")
+    assert not (tmp_path / "db").exists()
+    with labcapture.open(recorder.folder) as session:
+        done = exporter("bids")(session, tmp_path / "bids", {}, lambda *_: None)
+    assert not any("pictures" in note for note in done.notes), "there is nothing that could be put there"
 
 
 def test_wrong_use_is_told_in_a_line(clips: Path, recorded: Path, tmp_path: Path) -> None:

@@ -58,13 +58,13 @@ def frame(stream: StreamSpec, index: int, begin: float) -> Frame:
     )
 
 
-def begun(out: Path) -> Recorder:
+def begun(out: Path, paradigm: str = "neutralization") -> Recorder:
     """Return the recorder of a new session."""
     header = SessionHeader(
         participant="P007",
         session="01",
         protocol="rehearsal",
-        paradigm="neutralization",
+        paradigm=paradigm,
         protocol_text="name: rehearsal\n",
         rig="simulated",
         rig_text="name: simulated\n",
