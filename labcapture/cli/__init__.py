@@ -19,6 +19,7 @@ from labcapture.cli.common import Json, print_json, terminal
 from labcapture.cli.corpus import app as corpus
 from labcapture.cli.preparing import protocols, stimuli
 from labcapture.core.errors import LabcaptureError
+from labcapture.engine.aside import leaving
 
 app = typer.Typer(
     add_completion=False,
@@ -55,6 +56,8 @@ def main() -> None:
         code = 2
     except (typer.Abort, KeyboardInterrupt):
         code = 130
+        if left := ", ".join(leaving()):
+            terminal.print(f"labcapture: waiting until {left} is closed", style="yellow", markup=False)
     sys.exit(code)
 
 

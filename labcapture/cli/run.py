@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from labcapture.core.errors import BadInput, EngineError
-from labcapture.engine.check_messages import CheckView, Preflight
+from labcapture.engine.check_messages import Cancel, CheckView, Preflight
 from labcapture.engine.client import Client
 from labcapture.engine.messages import Abort, EngineState, Prepare, SessionResult, Shutdown, Snapshot, Start
 from labcapture.engine.preflight_rows import Report
@@ -190,9 +190,11 @@ def _end(client: Client) -> None:
     with suppress(EngineError):  # it has ended already
         state = client.snapshot().state
         if state is EngineState.PREPARING:
-            psutil.Process(client.details.pid).terminate()  # in order: it closes what it has opened
-            client.wait_ended(_CLOSE_S)
-        elif state is EngineState.IDLE:
+            client.command(Cancel())
+            deadline = time.monotonic() + _CLOSE_S
+            while (state := client.snapshot().state) is not EngineState.IDLE and time.monotonic() < deadline:
+                time.sleep(0.05)
+        if state is EngineState.IDLE:
             client.command(Shutdown())
             client.wait_ended(_CLOSE_S)
     client.close()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pylsl
@@ -14,10 +14,16 @@ from pylsl.lib import lib
 from pylsl.util import LostError, handle_error
 from pylsl.util import TimeoutError as LslTimeout
 
+from labcapture.core.cancelling import NEVER, Cancellation
+from labcapture.core.clock import lsl_time
 from labcapture.core.errors import DeviceError
+
+T = TypeVar("T")
 
 BUFFER_S = 360
 CHUNK = 4096
+_SLICE_S = 0.1  # liblsl waits without an end in between; so we let it wait for so long at a time
+_ANOTHER_S = 0.5  # for a second answer
 _FORMATS = {
     pylsl.cf_float32: "float32",
     pylsl.cf_double64: "float64",
@@ -65,19 +71,25 @@ def describe(info: pylsl.StreamInfo) -> StreamInfo:
     )
 
 
-def resolve(wanted: dict[str, str], timeout_s: float, where: str) -> pylsl.StreamInfo:
+def resolve(wanted: dict[str, str], timeout_s: float, where: str, cancelled: Cancellation = NEVER) -> pylsl.StreamInfo:
     """Return the one stream that has all the properties ``wanted`` (name, type, source_id).
 
     Raises
     ------
+    Cancelled
+        By ``cancelled``.
     DeviceError
         None appeared, or several fit; the message lists what was seen.
     """
     predicate = " and ".join(f"{key}={_quoted(value)}" for key, value in wanted.items())
     asked = ", ".join(f"{key} {value!r}" for key, value in wanted.items())
-    found = pylsl.resolve_bypred(predicate, 1, timeout_s)
+    resolver = pylsl.ContinuousResolver(pred=predicate)  # asks by threads of its own, and so we can stop waiting
+    deadline = lsl_time() + timeout_s
+    while not (found := resolver.results()) and lsl_time() < deadline:
+        cancelled.sleep(_SLICE_S)
     if found and "source_id" not in wanted:
-        found = pylsl.resolve_bypred(predicate, 2, 0.5) or found  # the first answer may not be the only one
+        cancelled.sleep(_ANOTHER_S)  # the first answer may not be the only one
+        found = resolver.results() or found
     if len(found) == 1:
         return found[0]
     if found:
@@ -132,20 +144,18 @@ class Inlet:
             info, max_buflen=BUFFER_S, recover=True, processing_flags=pylsl.proc_none, as_numpy=True
         )
 
-    def full_info(self, timeout_s: float) -> pylsl.StreamInfo | None:
+    def full_info(self, timeout_s: float, cancelled: Cancellation = NEVER) -> pylsl.StreamInfo | None:
         """Return the announcement with its description, or None if it did not come in time."""
-        try:
-            return self._inlet.info(timeout_s)
-        except LslTimeout:
-            return None
+        return _in_slices(self._inlet.info, timeout_s, cancelled)
 
-    def open(self, timeout_s: float) -> bool:
+    def open(self, timeout_s: float, cancelled: Cancellation = NEVER) -> bool:
         """Connect; False if that did not succeed in time."""
-        try:
-            self._inlet.open_stream(timeout_s)
-        except LslTimeout:
-            return False
-        return True
+
+        def connect(slice_s: float) -> bool:
+            self._inlet.open_stream(slice_s)
+            return True
+
+        return _in_slices(connect, timeout_s, cancelled) is True
 
     def flush(self) -> None:
         """Drop what has arrived so far."""
@@ -162,7 +172,7 @@ class Inlet:
         values, stamps = self._inlet.pull_chunk(timeout=timeout_s, max_samples=CHUNK)
         return values.copy(), stamps.copy()  # pylsl's arrays have room for a whole chunk
 
-    def offset(self, timeout_s: float) -> tuple[float, float, float] | None:
+    def offset(self, timeout_s: float, cancelled: Cancellation = NEVER) -> tuple[float, float, float] | None:
         """Return the newest measurement of the sender's clock, or None if there is none in time.
 
         Returns
@@ -177,6 +187,9 @@ class Inlet:
         LostError
             As `pull`.
         """
+        return _in_slices(self._offset, timeout_s, cancelled)
+
+    def _offset(self, timeout_s: float) -> tuple[float, float, float]:
         remote, round_trip, code = ctypes.c_double(), ctypes.c_double(), ctypes.c_int()
         offset = _correct(
             self._inlet.obj,
@@ -185,15 +198,30 @@ class Inlet:
             ctypes.c_double(timeout_s),
             ctypes.byref(code),
         )
-        try:
-            handle_error(code)
-        except LslTimeout:
-            return None
+        handle_error(code)
         return remote.value + offset, float(offset), max(round_trip.value, 0.0) / 2
 
     def was_restarted(self) -> bool:
         """Return whether the outlet went away and another one with its source_id took over since the last call."""
         return bool(self._inlet.was_clock_reset())
+
+
+def _in_slices(call: Callable[[float], T], timeout_s: float, cancelled: Cancellation) -> T | None:
+    """Return what ``call`` returns, which waits for so long as it is told; None if it has nothing in time.
+
+    Raises
+    ------
+    Cancelled
+        By ``cancelled``.
+    """
+    deadline = lsl_time() + timeout_s
+    while True:
+        cancelled.check()
+        try:
+            return call(min(_SLICE_S, max(0.0, deadline - lsl_time())))
+        except LslTimeout:
+            if lsl_time() >= deadline:
+                return None
 
 
 __all__ = ["Channel", "Inlet", "LostError", "StreamInfo", "channels_of", "describe", "list_streams", "resolve"]

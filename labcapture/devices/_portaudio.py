@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pyaudio
 
+from labcapture.core.cancelling import NEVER, Cancellation
 from labcapture.core.clock import lsl_time
 from labcapture.core.errors import DeviceError
 from labcapture.devices._blocks import Block, BoundedQueue, adc_fault, facts_of
@@ -116,9 +117,13 @@ class PortAudioInput:
         Name of the device in the rig, for errors.
     surroundings
         Entered while PortAudio looks for devices and opens one.
+    cancelled
+        Ends the trial run; PortAudio itself cannot be interrupted.
 
     Raises
     ------
+    Cancelled
+        By ``cancelled``.
     DeviceError
         There is no such input, it refuses the format, or it delivers nothing.
     """
@@ -131,6 +136,7 @@ class PortAudioInput:
         block_frames: int,
         where: str,
         surroundings: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext,
+        cancelled: Cancellation = NEVER,
     ) -> None:
         self._rate, self._channels, self._where = rate_hz, channels, where
         self._seconds = block_frames / rate_hz
@@ -142,12 +148,13 @@ class PortAudioInput:
         self._failure: Exception | None = None
         self._closing = contextlib.ExitStack()
         with contextlib.ExitStack() as stack:
+            cancelled.check()
             with _library, surroundings():
                 audio = stack.enter_context(portaudio())
                 self.info = choose(_inputs(audio), wanted, where)
                 self._stream = self._open(audio, block_frames)
                 stack.callback(self._stream.close)
-            self.facts = self._try_out()
+            self.facts = self._try_out(cancelled)
             self._closing = stack.pop_all()
 
     def _open(self, audio: pyaudio.PyAudio, block_frames: int) -> pyaudio.PyAudio.Stream:
@@ -179,13 +186,14 @@ class PortAudioInput:
             self._failure = error
         return None, pyaudio.paContinue
 
-    def _try_out(self) -> dict[str, Any]:
+    def _try_out(self, cancelled: Cancellation) -> dict[str, Any]:
         """Let it run for some blocks: an input that delivers nothing is not there, and its time stamps may be false."""
         self.start()
         begun = lsl_time()
         faults: list[str] = []
         try:
             while len(faults) < PROBE_BLOCKS and lsl_time() - begun < PROBE_S:
+                cancelled.check()
                 got = self._queue.get(0.1)
                 if got:
                     faults.append(self._adc(got[0])[1])

@@ -19,6 +19,7 @@ from typing import Protocol, runtime_checkable
 
 from pydantic import Field
 
+from labcapture.core.cancelling import NEVER, Cancellation
 from labcapture.core.chunks import Chunk, StreamSpec
 from labcapture.core.config import Model
 
@@ -53,8 +54,12 @@ class Device(Protocol):
     def describe(self) -> Sequence[StreamSpec]:
         """Return the streams, in a fixed order. Valid from the end of `open` on."""
 
-    def open(self) -> None:
-        """Find and claim the instrument, set its options and read them back. Nothing flows yet."""
+    def open(self, cancelled: Cancellation = NEVER) -> None:
+        """Find and claim the instrument, set its options and read them back. Nothing flows yet.
+
+        Called in a thread of its own. Whatever waits in here ends soon once ``cancelled`` asks for it, with
+        `labcapture.core.cancelling.Cancelled`; a call into a driver that nothing can interrupt is waited for.
+        """
 
     def run(self, emit: Emit, stop: Event) -> None:
         """Start the flow, emit chunks until ``stop`` is set, stop the flow, return. Called once, in its own thread.

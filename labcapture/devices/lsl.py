@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
+from labcapture.core.cancelling import NEVER, Cancellation
 from labcapture.core.chunks import Cause, ClockOffset, Gap, Samples, StreamSpec
 from labcapture.core.clock import lsl_time
 from labcapture.core.errors import DeviceError
@@ -98,11 +99,13 @@ class LslStream:
         self._lock = threading.Lock()
         self._clock_failure: Exception | None = None
 
-    def open(self) -> None:
+    def open(self, cancelled: Cancellation = NEVER) -> None:
         """Find the stream, connect, and see that its clock answers and, where its rate is regular, that it flows.
 
         Raises
         ------
+        Cancelled
+            By ``cancelled``.
         DeviceError
             There is no such stream, several fit, it carries text, or it delivers nothing.
         """
@@ -114,14 +117,14 @@ class LslStream:
                 wanted = {"source_id": self._simulate(c.simulated, stack)}
                 timeout_s += 20.0  # its process starts first, perhaps on a busy machine
             try:
-                info = resolve({k: v for k, v in wanted.items() if v is not None}, timeout_s, c.name)
+                info = resolve({k: v for k, v in wanted.items() if v is not None}, timeout_s, c.name, cancelled)
             except DeviceError:
                 self._check_outlet()
                 raise
-            self._spec, inlet = self._connect(info)
+            self._spec, inlet = self._connect(info, cancelled)
             stack.callback(self._drop_inlet)
             self._inlet = inlet
-            self._see_it_flow(inlet, describe(info))
+            self._see_it_flow(inlet, describe(info), cancelled)
             self._closing = stack.pop_all()
 
     def _simulate(self, settings: SimulatedEda, stack: contextlib.ExitStack) -> str:
@@ -137,15 +140,19 @@ class LslStream:
         if self._outlet is not None and not self._outlet.is_running:
             raise DeviceError(f"the simulated outlet ended ({self._outlet.last_words()})", self._config.name)
 
-    def _connect(self, info: Any) -> tuple[StreamSpec, Inlet]:  # noqa: ANN401 - pylsl has no types
+    def _connect(
+        self,
+        info: Any,  # noqa: ANN401 - pylsl has no types
+        cancelled: Cancellation,
+    ) -> tuple[StreamSpec, Inlet]:
         c, stream = self._config, describe(info)
         if stream.dtype == "string":
             raise DeviceError(
                 f"{stream} carries text, not numbers", c.name, "Markers of the stage are recorded anyway."
             )
         inlet = Inlet(info)
-        full = inlet.full_info(c.timeout_s)
-        if full is None or not inlet.open(c.timeout_s):
+        full = inlet.full_info(c.timeout_s, cancelled)
+        if full is None or not inlet.open(c.timeout_s, cancelled):
             raise DeviceError(f"{stream} announces itself, but cannot be reached", c.name, "Check the firewall.")
         channels = channels_of(full)
         self._columns = pick(channels, c.channels, c.preset == "eda", f"{c.name}: {stream}")
@@ -178,13 +185,14 @@ class LslStream:
         )
         return spec, inlet
 
-    def _see_it_flow(self, inlet: Inlet, stream: StreamInfo) -> None:
+    def _see_it_flow(self, inlet: Inlet, stream: StreamInfo, cancelled: Cancellation) -> None:
         """See that the clock answers, and that a sample comes; an irregular stream may have nothing to say yet."""
         c = self._config
-        if inlet.offset(max(c.timeout_s, 5.0)) is None:
+        if inlet.offset(max(c.timeout_s, 5.0), cancelled) is None:
             raise DeviceError(f"{stream} does not answer for its clock", c.name, "Does the firewall let UDP through?")
         deadline = lsl_time() + c.timeout_s
         while stream.rate_hz > 0 and not len(inlet.pull(PULL_S)[1]):
+            cancelled.check()
             if lsl_time() > deadline:
                 raise DeviceError(f"{stream} delivered nothing within {c.timeout_s:g} s", c.name, "Is its sensor on?")
 

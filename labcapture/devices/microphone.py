@@ -16,6 +16,7 @@ from typing import Any, Literal, Protocol
 
 from pydantic import Field, model_validator
 
+from labcapture.core.cancelling import NEVER, Cancellation
 from labcapture.core.chunks import StreamSpec
 from labcapture.core.clock import lsl_time
 from labcapture.core.errors import DeviceError
@@ -96,30 +97,33 @@ class Microphone:
         """See `labcapture.devices.base.HearsStage`."""
         return self._stage_environment
 
-    def open(self) -> None:
+    def open(self, cancelled: Cancellation = NEVER) -> None:
         """Find the input, open it and let it run for a moment: see `PortAudioInput`.
 
         Raises
         ------
+        Cancelled
+            By ``cancelled``.
         DeviceError
             There is no such input, it refuses the format, or it delivers nothing.
         """
         with contextlib.ExitStack() as stack:
-            self._source = self._simulated(stack) if self._config.is_simulated else self._real(stack)
+            self._source = (self._simulated if self._config.is_simulated else self._real)(stack, cancelled)
             self._closing = stack.pop_all()
         self._facts |= self._source.facts
 
     def _real(
         self,
         stack: contextlib.ExitStack,
+        cancelled: Cancellation,
         surroundings: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
     ) -> _Source:
         c = self._config
-        source = PortAudioInput(c.device, c.rate_hz, c.channels, c.block_frames, c.name, surroundings)
+        source = PortAudioInput(c.device, c.rate_hz, c.channels, c.block_frames, c.name, surroundings, cancelled)
         stack.callback(source.close)
         return source
 
-    def _simulated(self, stack: contextlib.ExitStack) -> _Source:
+    def _simulated(self, stack: contextlib.ExitStack, cancelled: Cancellation) -> _Source:
         """Play the voice into a private sound server and record it there; where that cannot be, make it here."""
         c = self._config
         settings = c.simulated or SimulatedVoice()
@@ -133,15 +137,15 @@ class Microphone:
             stack.callback(source.close)
             return source
         self._facts = {"simulated_by": "PortAudio on a PulseAudio null sink"}
-        server = stack.enter_context(pulse.PulseServer(c.rate_hz, c.channels))
+        server = stack.enter_context(pulse.PulseServer(c.rate_hz, c.channels, cancelled))
         if c.perceives_stage:
             self._facts["simulated_by"] += ", into which the stage plays"
             self._stage_environment = server.player_environment
-            return self._real(stack, server.as_default)
+            return self._real(stack, cancelled, server.as_default)
         command = [sys.executable, "-m", "labcapture.devices.simulated.voice", "--server", server.address]
         command += ["--settings", settings.model_dump_json(), "--rate", str(c.rate_hz), "--channels", str(c.channels)]
         stack.callback(server.play(command).end)
-        return self._real(stack, server.as_default)
+        return self._real(stack, cancelled, server.as_default)
 
     def describe(self) -> Sequence[StreamSpec]:
         """Return the one stream, named like the device."""

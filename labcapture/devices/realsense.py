@@ -12,6 +12,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from threading import Event
 from typing import Any
 
+from labcapture.core.cancelling import NEVER, Cancellation
 from labcapture.core.chunks import Cause, Gap, StreamSpec
 from labcapture.core.clock import lsl_time
 from labcapture.core.errors import DeviceError
@@ -122,7 +123,7 @@ class Camera:
         """Return the specs of colour and depth, with all that the camera says of itself."""
         return [stream.spec for stream in self._streams if stream.spec is not None]
 
-    def open(self) -> None:
+    def open(self, cancelled: Cancellation = NEVER) -> None:
         """Find the camera, set its options, read them back and claim its sensors.
 
         Raises
@@ -131,10 +132,11 @@ class Camera:
             It is missing, on a USB 2 port, lacks a profile or an option, or another program holds it.
         """
         with self._told("the camera cannot be opened", "Close other programs that use it, or replug it."):
-            self._open()
+            self._open(cancelled)
 
-    def _open(self) -> None:
+    def _open(self, cancelled: Cancellation) -> None:
         device = self._source.find()
+        cancelled.check()
         facts = Facts.of(device)
         if facts.usb_type.startswith("2") and not self._config.allow_usb2:
             raise DeviceError(

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 from concurrent.futures import Future
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from labcapture.core.cancelling import Cancellation, Cancelled
 from labcapture.core.chunks import AudioBlock, Chunk, Frame, Samples, StreamSpec
 from labcapture.core.errors import DeviceError, EngineError, LabcaptureError
 from labcapture.devices.base import HoldsExposure
 from labcapture.devices.rig import load_rig
-from labcapture.engine.check_messages import Calibrate, CalibrationView
-from labcapture.engine.driving import Driver, as_device_error
+from labcapture.engine.check_messages import CANCELLING, Calibrate, CalibrationView
+from labcapture.engine.driving import Driver, as_device_error, opening_words
 from labcapture.engine.head import HeadWatch
 from labcapture.engine.head_messages import HeadView
 from labcapture.engine.log import SessionLog
@@ -34,7 +34,7 @@ class Calibration:
         self._view: CalibrationView | None = None
         self._head: HeadView | None = None
         self._layout: PreviewLayout | None = None
-        self._ending = threading.Event()
+        self._cancelled = Cancellation()
 
     @property
     def is_busy(self) -> bool:
@@ -47,14 +47,16 @@ class Calibration:
 
     def begin(self, command: Calibrate) -> Calibrate:
         """Take note that one begins."""
-        self._ending.clear()
-        self._view = CalibrationView(rig=command.rig, doing="opening the camera")
+        self._cancelled = Cancellation()
+        self._view = CalibrationView(rig=command.rig, doing=opening_words("realsense"))
         self._head = self._layout = None
         return command
 
     def cancel(self) -> None:
-        """End it soon."""
-        self._ending.set()
+        """End it; the view says so until all is released."""
+        if self.is_busy:
+            self._tell(doing=CANCELLING)
+            self._cancelled.ask()
 
     def forget(self) -> None:
         """Tell no more of the last one."""
@@ -64,7 +66,7 @@ class Calibration:
         """Take in that it is over."""
         error = work.exception()
         self._head = self._layout = None
-        if error is None:
+        if error is None or isinstance(error, Cancelled):
             self._tell(doing="")
             return
         told = error if isinstance(error, LabcaptureError) else EngineError(f"{type(error).__name__}: {error}")
@@ -75,9 +77,12 @@ class Calibration:
 
         Raises
         ------
+        Cancelled
+            By `cancel`.
         LabcaptureError
             The rig file is wrong, or the camera cannot be opened, fails, or delivers nothing.
         """
+        cancelled = self._cancelled
         rig = load_rig(Path(command.rig))
         config = next((config for config in rig.devices if config.kind == "realsense"), None)
         if config is None:
@@ -85,7 +90,7 @@ class Calibration:
         driver, log = Driver(config), SessionLog()
         with ExitStack() as stack:
             stack.callback(driver.close, log)
-            driver.open()
+            driver.open(cancelled)
             streams: list[StreamSpec] = [spec for spec in driver.streams if spec.kind == "frames"]
             previewer = Previewer(streams)
             stack.callback(previewer.close)
@@ -105,11 +110,12 @@ class Calibration:
             driver.start(emit)
             self._tell(doing="showing the head", simulated=any(spec.simulated for spec in streams))
             self._layout = previewer.board.layout
-            self._follow(driver, watch, camera)
+            self._follow(driver, watch, camera, cancelled)
 
-    def _follow(self, driver: Driver, watch: HeadWatch, camera: HoldsExposure | None) -> None:
+    def _follow(self, driver: Driver, watch: HeadWatch, camera: HoldsExposure | None, cancelled: Cancellation) -> None:
         waited, is_held = 0.0, False
-        while not self._ending.wait(_TICK_S):
+        while True:
+            cancelled.sleep(_TICK_S)
             for failure in (watch.error, driver.error):
                 if failure is not None:
                     raise as_device_error(failure, driver.config) from failure
@@ -128,5 +134,7 @@ class Calibration:
         self._head = self._layout = None
 
     def _tell(self, **changes: Any) -> None:  # noqa: ANN401 - any field of the view
+        if self._cancelled.is_asked and changes.get("doing"):  # it says that it is being cancelled, until it is over
+            return
         if self._view is not None:
             self._view = self._view.model_copy(update=changes)

@@ -9,6 +9,9 @@ from pydantic import Field
 from labcapture.core.config import Model
 from labcapture.engine.preflight_rows import Row
 
+CANCELLING = "cancelling"
+"""What is being done, in every view, from a `Cancel` on until all is released."""
+
 
 class Preflight(Model):
     """Look at the whole rig, or at some of it; the reply comes at once, how it goes stands in the snapshot."""
@@ -43,7 +46,11 @@ class Calibrate(Model):
 
 
 class Cancel(Model):
-    """End a preflight, a rehearsal or a calibration that goes on; all instruments are released."""
+    """End a preflight, a rehearsal, a calibration, or the preparing of a session; all instruments are released.
+
+    Views say `CANCELLING` at once. A driver that cannot be interrupted while it opens an instrument is not waited for:
+    it closes the instrument as soon as it is back, and whoever opens one of its kind meanwhile waits for that.
+    """
 
     command: Literal["cancel"] = "cancel"
 

@@ -7,9 +7,10 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import NamedTuple
 
+from labcapture.core.cancelling import Cancellation, Cancelled
 from labcapture.core.clock import lsl_time
 from labcapture.core.errors import EngineError, LabcaptureError
-from labcapture.engine.check_messages import CheckView, Preflight, Rehearse
+from labcapture.engine.check_messages import CANCELLING, CheckView, Preflight, Rehearse
 from labcapture.engine.messages import Prepare
 from labcapture.engine.preflight import Wanted, preflight
 from labcapture.engine.preflight_rows import Row
@@ -30,10 +31,6 @@ class Looked(NamedTuple):
     override: str
 
 
-class Cancelled(Exception):  # noqa: N818 - no error: it was wished for
-    """A look was ended before its time."""
-
-
 class Checkup:
     """Holds the rows of one rig with one protocol. `run` is called beside the server's thread, all else from it."""
 
@@ -43,7 +40,7 @@ class Checkup:
         self._times: dict[str, float] = {}  # LSL s at which each group was looked at
         self._number = 0
         self._began = 0.0
-        self._ending = threading.Event()
+        self._cancelled = Cancellation()
 
     @property
     def is_busy(self) -> bool:
@@ -57,7 +54,7 @@ class Checkup:
 
     def begin(self, command: Preflight | Rehearse) -> Preflight | Rehearse:
         """Take note that a look begins; the rows of another rig, protocol or folder count no longer."""
-        self._ending.clear()
+        self._cancelled = Cancellation()
         self._number += 1
         self._began = lsl_time()
         before = self._view
@@ -77,8 +74,11 @@ class Checkup:
         return command
 
     def cancel(self) -> None:
-        """End a look at its next step; what it had opened is released on the way."""
-        self._ending.set()
+        """End a look; the view says so until what it had opened is released."""
+        with self._lock:
+            if self._view is not None and self._view.doing:
+                self._cancelled.ask()
+                self._view = self._view.model_copy(update={"doing": CANCELLING})
 
     def run(self, command: Preflight | Rehearse) -> tuple[tuple[Row, ...], tuple[str, ...], bool | None]:
         """Look; return the rows, the groups that they replace (all others stay), and whether the rig is simulated.
@@ -90,8 +90,9 @@ class Checkup:
         Cancelled
             By `cancel`.
         """
+        cancelled = self._cancelled
         if isinstance(command, Rehearse):
-            return rehearse(command, self._tell), (GROUP,), None
+            return rehearse(command, self._tell, cancelled), (GROUP,), None
         expected = command.seconds + _OPENING_S + (_STAGE_S if command.stage else 0.0)
         wanted = Wanted(
             rig=Path(command.rig),
@@ -102,7 +103,7 @@ class Checkup:
             stage=command.stage,
             groups=command.groups,
         )
-        report = preflight(wanted, lambda what: self._tell(what, (lsl_time() - self._began) / expected))
+        report = preflight(wanted, lambda what: self._tell(what, (lsl_time() - self._began) / expected), cancelled)
         return report.rows, command.groups, report.simulated
 
     def end(self, work: Future[tuple[tuple[Row, ...], tuple[str, ...], bool | None]]) -> None:
@@ -160,10 +161,8 @@ class Checkup:
         )
 
     def _tell(self, what: str, share: float) -> None:
-        if self._ending.is_set():
-            raise Cancelled
         with self._lock:
-            if self._view is not None:
+            if self._view is not None and not self._cancelled.is_asked:
                 update = {"doing": what, "done_share": min(1.0, max(0.0, share))}
                 self._view = self._view.model_copy(update=update)
 

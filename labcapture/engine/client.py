@@ -106,15 +106,25 @@ class Client:
         if self._commands is None:
             self._commands = self._socket(zmq.REQ, self.details.commands)
         self._commands.send(command.model_dump_json().encode())
-        if not self._commands.poll(int(timeout * 1000)):
-            self._commands.close()  # a REQ socket without its reply is stuck; the next command takes a new one
-            self._commands = None
+        try:
+            answered = self._commands.poll(int(timeout * 1000))
+        except BaseException:  # Ctrl-C
+            self._forget()
+            raise
+        if not answered:
+            self._forget()
             connections.read(self.connection)  # raises if the engine has ended
             raise EngineError(f"no answer to '{command.command}' within {timeout:g} s", mend="Is the engine busy?")
         reply = Reply.model_validate_json(self._commands.recv())
         if reply.error is not None:
             raise _error(reply.error)
         return reply.result
+
+    def _forget(self) -> None:
+        """Wait for the reply no longer: a REQ socket without it is stuck, and the next command takes a new one."""
+        if self._commands is not None:
+            self._commands.close()
+            self._commands = None
 
     def snapshot(self) -> Snapshot:
         """Ask for the present snapshot."""

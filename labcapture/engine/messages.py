@@ -368,6 +368,7 @@ class Snapshot(Model):
     time: float = Field(description="LSL time of the snapshot (s)")
     state: EngineState
     simulated: bool = False
+    doing: str = Field(default="", description="What is being done while a session is prepared")
     participant: str = ""
     session: str = ""
     protocol: str = ""

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from labcapture.core.cancelling import NEVER, Cancellation
 from labcapture.core.precedence import niceness
 from labcapture.devices.base import FilmsStage, HearsStage
 from labcapture.engine.alarms import Alarms
+from labcapture.engine.aside import Aside
 from labcapture.engine.awake import Awake
 from labcapture.engine.checking import Plan, check, check_room, software
 from labcapture.engine.checkup import Looked
-from labcapture.engine.driving import Driver, close_all, open_all, wait_delivering
+from labcapture.engine.driving import Driver, close_all, open_all, opening_words, wait_delivering
 from labcapture.engine.intake import Intake
 from labcapture.engine.log import SessionLog
 from labcapture.engine.loop_tap import LoopTap
@@ -24,6 +25,7 @@ from labcapture.engine.messages import Prepare
 from labcapture.engine.previewer import Previewer
 from labcapture.engine.sound_tap import SoundTap
 from labcapture.recording.recorder import Recorder, SessionHeader, create_folder
+from labcapture.stage.messages import Hello
 from labcapture.stage.process import StageProcess
 
 _DELIVER_S = 15.0
@@ -78,15 +80,27 @@ def film_stage(drivers: Iterable[Driver], display: str) -> None:
             driver.device.film(display)
 
 
-def open_session(command: Prepare, looked: Sequence[Looked] = ()) -> Opened:
+def open_screen(stage: StageProcess) -> Aside[Hello]:
+    """Begin to open the participant's screen, which takes seconds; closing the call closes the screen."""
+    return Aside("stage", "stage", lambda cancelled: stage.start(cancelled=cancelled), stage.close)
+
+
+def open_session(
+    command: Prepare,
+    looked: Sequence[Looked] = (),
+    cancelled: Cancellation = NEVER,
+    progress: Callable[[str], None] = lambda what: None,
+) -> Opened:
     """Check the files, open devices and stage, wait until all deliver, create the session on disk.
 
-    ``looked`` are the rows of the preflight, which the session keeps.
+    ``looked`` are the rows of the preflight, which the session keeps; ``progress`` is told what is being done.
 
     Raises
     ------
     LabcaptureError
         Something is missing or wrong; everything is closed again and nothing is left on disk.
+    Cancelled
+        By ``cancelled``; likewise.
     """
     plan = check(command)
     log = SessionLog()
@@ -101,16 +115,21 @@ def open_session(command: Prepare, looked: Sequence[Looked] = ()) -> Opened:
     )
     with ExitStack() as undo:
         awake = undo.enter_context(Awake())
-        undo.callback(stage.close)
         is_perceived = any(config.perceives_stage for config in plan.rig.devices)
-        with ThreadPoolExecutor(1, "stage") as pool:  # the window takes seconds to open, and so do devices
-            window = None if is_perceived else pool.submit(stage.start)
-            drivers = open_all(plan.rig.devices, log)
-            undo.callback(close_all, drivers, log)
-            for driver in drivers:
-                if isinstance(driver.device, HearsStage):
-                    surroundings.update(driver.device.stage_environment)
-            hello = stage.start() if window is None else window.result()
+        progress(opening_words("stage", *(config.kind for config in plan.rig.devices)))
+        window = None if is_perceived else open_screen(stage)  # beside the devices
+        if window is not None:
+            undo.callback(window.close)
+        drivers = open_all(plan.rig.devices, log, cancelled)
+        undo.callback(close_all, drivers, log)
+        for driver in drivers:
+            if isinstance(driver.device, HearsStage):
+                surroundings.update(driver.device.stage_environment)
+        progress("opening the participant's screen")
+        if window is None:
+            window = open_screen(stage)
+            undo.callback(window.close)
+        hello = window.result(cancelled)
         log.info("stage ready", **hello.model_dump(mode="json"))
         film_stage(drivers, hello.display)
         streams = [spec for driver in drivers for spec in driver.streams]
@@ -124,7 +143,8 @@ def open_session(command: Prepare, looked: Sequence[Looked] = ()) -> Opened:
         intake.loop = loop = LoopTap(streams, hello.rate_hz)
         for driver in drivers:
             driver.start(intake.emit)
-        wait_delivering(drivers, intake.monitors, _DELIVER_S)
+        progress("waiting for every stream")
+        wait_delivering(drivers, intake.monitors, _DELIVER_S, cancelled)
         header = SessionHeader(
             participant=command.participant,
             session=command.session,
@@ -146,6 +166,7 @@ def open_session(command: Prepare, looked: Sequence[Looked] = ()) -> Opened:
             resumed_from=plan.resumed.folder if plan.resumed else "",
             codec=plan.rig.codec,
         )
+        cancelled.check()  # the last time: from here on there is something on disk
         folder = create_folder(plan.out, header)
         undo.callback(shutil.rmtree, folder)
         log.open(folder / "log.jsonl")

@@ -12,15 +12,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from labcapture.core.cancelling import NEVER, Cancellation
 from labcapture.core.errors import BadInput, LabcaptureError
 from labcapture.devices.rig import StageSettings, load_rig
+from labcapture.engine.aside import Aside
 from labcapture.engine.awake import Awake
-from labcapture.engine.driving import Driver, as_device_error, close_all
+from labcapture.engine.driving import Driver, as_device_error, close_all, opening_words, try_open
 from labcapture.engine.log import SessionLog
 from labcapture.engine.preflight_measure import Ear, MachineMeasure, MachineMeter, encoding
 from labcapture.engine.preflight_rig import (
@@ -49,6 +51,7 @@ _FLOW_S = 15.0  # for every stream to deliver
 _SETTLE_S = 0.5  # and then for the first moments to pass
 _TRIAL_S = 3.0
 _TRIAL_ENDS_S = 20.0
+_BLOCK = 2**22
 
 
 @dataclass(frozen=True)
@@ -84,11 +87,13 @@ class Wanted:
         return not self.groups or any(group in self.groups for group in groups)
 
 
-def preflight(wanted: Wanted, progress: Progress = lambda what: None) -> Report:
+def preflight(wanted: Wanted, progress: Progress = lambda what: None, cancelled: Cancellation = NEVER) -> Report:
     """Check everything that a session needs.
 
     Raises
     ------
+    Cancelled
+        By ``cancelled``.
     BadInput
         The rig file or the protocol is wrong; all else becomes a row.
     RecordingError
@@ -96,23 +101,27 @@ def preflight(wanted: Wanted, progress: Progress = lambda what: None) -> Report:
     """
     rig = load_rig(wanted.rig)
     encodings.ready(rig.codec)
-    films, needed_s, name = _films(wanted, progress)
+    films, needed_s, name = _films(wanted, progress, cancelled)
     whole = wanted.looks_at("disk", "machine")  # what they need follows from all streams
     configs = [config for config in rig.devices if whole or wanted.looks_at(config.name)]
     rows: list[Row] = []
-    with ThreadPoolExecutor(1, "stage") as pool:
-        screen = pool.submit(_try_stage, rig.stage) if wanted.stage and wanted.looks_at("stage") else None
-        progress("opening the rig")
-        devices = [Driver(config) for config in configs]
-        with ExitStack() as stack:
-            awake = stack.enter_context(Awake())
-            stack.callback(close_all, devices, SessionLog())  # also if it is interrupted while they open
-            opened = _open(devices)
-            drivers = [driver for driver, error in opened if error is None]
-            ear = Ear((spec, driver.config.name) for driver in drivers for spec in driver.streams)
-            facts = screen.result() if screen else None  # its start would disturb what is measured
-            machine = _measure(drivers, ear, wanted, progress) if drivers or whole else None
-            is_awake = whole and (awake.holds or sleep_inhibited())
+    progress(opening_words("stage", *(config.kind for config in configs)))
+    devices = [Driver(config) for config in configs]
+    screen: Aside[StageFacts] | None = None
+    with ExitStack() as stack:
+        awake = stack.enter_context(Awake())
+        if wanted.stage and wanted.looks_at("stage"):
+            screen = Aside("stage", "stage", partial(_try_stage, rig.stage), _nothing)
+            stack.callback(screen.close)
+        stack.callback(close_all, devices, SessionLog())  # also if it is interrupted while they open
+        opened = list(zip(devices, try_open(devices, cancelled), strict=True))
+        drivers = [driver for driver, error in opened if error is None]
+        ear = Ear((spec, driver.config.name) for driver in drivers for spec in driver.streams)
+        if screen is not None:
+            progress("trying the participant's screen")
+        facts = screen.result(cancelled) if screen else None  # its start would disturb what is measured
+        machine = _measure(drivers, ear, wanted, progress, cancelled) if drivers or whole else None
+        is_awake = whole and (awake.holds or sleep_inhibited())
     progress("judging")
     simulated = rig.is_simulated or any(stream.spec.simulated for stream in ear.streams.values())
     for driver, error in opened:
@@ -130,15 +139,9 @@ def preflight(wanted: Wanted, progress: Progress = lambda what: None) -> Report:
     return Report(rig=rig.name, protocol=name, simulated=simulated, seconds=wanted.seconds, rows=shown)
 
 
-def _open(drivers: list[Driver]) -> list[tuple[Driver, LabcaptureError | None]]:
-    """Open all devices side by side; each with what went wrong."""
-    with ThreadPoolExecutor(max(1, len(drivers)), "open") as pool:
-        futures = [pool.submit(driver.open) for driver in drivers]
-    errors = [future.exception() for future in futures]
-    return [(d, as_device_error(e, d.config) if e else None) for d, e in zip(drivers, errors, strict=True)]
-
-
-def _measure(drivers: list[Driver], ear: Ear, wanted: Wanted, progress: Progress) -> MachineMeasure:
+def _measure(
+    drivers: list[Driver], ear: Ear, wanted: Wanted, progress: Progress, cancelled: Cancellation
+) -> MachineMeasure:
     """Let all streams flow, and measure them for a while."""
     meter = MachineMeter(wanted.out)
     for driver in drivers:
@@ -146,32 +149,37 @@ def _measure(drivers: list[Driver], ear: Ear, wanted: Wanted, progress: Progress
     progress("waiting for every stream")
     deadline = time.monotonic() + _FLOW_S
     while ear.silent() and time.monotonic() < deadline and not any(driver.error for driver in drivers):
-        time.sleep(0.05)
-    time.sleep(_SETTLE_S)
+        cancelled.sleep(0.05)
+    cancelled.sleep(_SETTLE_S)
     ear.begin()
     meter.begin()
     began = time.monotonic()
     while (left := began + wanted.seconds - time.monotonic()) > 0:
         progress(f"measuring every stream, {left:.0f} s left")
-        time.sleep(min(left, 0.25))
+        cancelled.sleep(min(left, 0.25))
     ear.end()
-    return meter.end()
+    return meter.end(cancelled)
 
 
 # The participant's screen ---------------------------------------------------------------------------------------------
 
 
-def _try_stage(settings: StageSettings) -> StageFacts:
+def _nothing() -> None:
+    """Undo a trial of the screen, which closes it by itself."""
+
+
+def _try_stage(settings: StageSettings, cancelled: Cancellation) -> StageFacts:
     """Open the participant's screen, show a cross for some seconds, count the late flips."""
     stage = StageProcess(settings)
     try:
-        hello = stage.start()
+        hello = stage.start(cancelled=cancelled)
         late: list[int] = []
         step = {"kind": "fixation", "id": "preflight", "title": "", "seconds": _TRIAL_S}
         stage.send(Show(step=step))
         deadline = time.monotonic() + _TRIAL_ENDS_S
         over = False
         while not over and time.monotonic() < deadline:
+            cancelled.check()
             stage.socket.poll(100)
             for message in stage.receive():
                 if isinstance(message, Heartbeat):
@@ -199,7 +207,7 @@ def _try_stage(settings: StageSettings) -> StageFacts:
 # Films ----------------------------------------------------------------------------------------------------------------
 
 
-def _films(wanted: Wanted, progress: Progress) -> tuple[list[FilmFacts], float, str]:
+def _films(wanted: Wanted, progress: Progress, cancelled: Cancellation) -> tuple[list[FilmFacts], float, str]:
     """Return the films of the protocol, how long is to be recorded (s), and the protocol's name."""
     if wanted.protocol is None or not wanted.looks_at("films", "disk"):
         return [], DEFAULT_MINUTES * 60, ""
@@ -210,7 +218,7 @@ def _films(wanted: Wanted, progress: Progress) -> tuple[list[FilmFacts], float, 
     manifest, folder = load_manifest(listing), wanted.stimuli or listing.parent / "stimuli"
     known = {clip.id: clip for clip in manifest.clips}
     needed_s = sum(_seconds(known[clip], folder) for clip in protocol.clips if clip in known)
-    return list(_look_at_films(manifest, folder, protocol.clips, progress)), needed_s, protocol.name
+    return list(_look_at_films(manifest, folder, protocol.clips, progress, cancelled)), needed_s, protocol.name
 
 
 def _seconds(clip: Clip, folder: Path) -> float:
@@ -221,13 +229,14 @@ def _seconds(clip: Clip, folder: Path) -> float:
         return clip.duration_s
 
 
-def _look_at_films(manifest: Manifest, folder: Path, clips: tuple[str, ...], progress: Progress) -> Iterator[FilmFacts]:
+def _look_at_films(
+    manifest: Manifest, folder: Path, clips: tuple[str, ...], progress: Progress, cancelled: Cancellation
+) -> Iterator[FilmFacts]:
     for name in clips:
         progress(f"looking at film {name}")
         try:
             clip = manifest.clip(name)
-            with (folder / clip.file).open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest() if clip.sha256 else ""
+            found = _sha256(folder / clip.file, cancelled)
         except BadInput as error:
             yield FilmFacts(name, error.what)
         except OSError as error:
@@ -237,6 +246,15 @@ def _look_at_films(manifest: Manifest, folder: Path, clips: tuple[str, ...], pro
             yield FilmFacts(
                 name, f"{clip.file} is another film than the manifest's" if differs else "", bool(clip.sha256)
             )
+
+
+def _sha256(path: Path, cancelled: Cancellation) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            cancelled.check()
+            digest.update(block)
+    return digest.hexdigest()
 
 
 # The machine ----------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
+from labcapture.core.cancelling import NEVER, Cancellation
 from labcapture.core.chunks import AudioBlock, Chunk, ClockOffset, Frame, Gap, Samples, StreamSpec
 from labcapture.core.clock import lsl_time
 from labcapture.recording import encodings
@@ -156,7 +157,7 @@ class MachineMeter:
         psutil.cpu_percent()
         self._wall_less_lsl = time.time() - lsl_time()
 
-    def end(self) -> MachineMeasure:
+    def end(self, cancelled: Cancellation) -> MachineMeasure:
         """Return what was measured; then write a file to see how fast that is."""
         cores = psutil.cpu_count() or 1
         busy = psutil.cpu_percent() / 100 * cores
@@ -165,18 +166,19 @@ class MachineMeter:
         measure = MachineMeasure(standing, shutil.disk_usage(standing).free, cores=cores, cores_busy=busy)
         measure.clock_step_s = step
         try:
-            measure.write_bytes_per_s = write_speed(standing, min(_WRITTEN_BYTES, measure.free_bytes // 4))
+            measure.write_bytes_per_s = write_speed(standing, min(_WRITTEN_BYTES, measure.free_bytes // 4), cancelled)
         except OSError as error:
             measure.write_error = error.strerror or type(error).__name__
         return measure
 
 
-def write_speed(folder: Path, nbytes: int) -> float:
+def write_speed(folder: Path, nbytes: int, cancelled: Cancellation = NEVER) -> float:
     """Return bytes per second at which ``nbytes`` reach the disk of ``folder``; nothing is left there."""
     block = np.random.default_rng(0).bytes(2**20)
     with tempfile.NamedTemporaryFile(dir=folder, prefix=".labcapture-preflight-") as file:
         began = time.perf_counter()
         for _ in range(max(1, nbytes // len(block))):
+            cancelled.check()
             file.write(block)
         file.flush()
         os.fsync(file.fileno())

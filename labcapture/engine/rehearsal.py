@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from labcapture.core.cancelling import NEVER, Cancellation
 from labcapture.core.clock import lsl_time
 from labcapture.core.config import read_text
 from labcapture.core.errors import LabcaptureError
@@ -17,7 +18,7 @@ from labcapture.devices.rig import Rig, load_rig
 from labcapture.engine.awake import Awake
 from labcapture.engine.check_messages import Rehearse
 from labcapture.engine.checking import check_out, software
-from labcapture.engine.driving import as_device_error, close_all, open_all, wait_delivering
+from labcapture.engine.driving import as_device_error, close_all, open_all, opening_words, wait_delivering
 from labcapture.engine.intake import Intake
 from labcapture.engine.log import SessionLog
 from labcapture.engine.preflight_rows import Row, row
@@ -35,11 +36,15 @@ Progress = Callable[[str, float], None]
 """Told what is being done now, and which share of all (0 to 1) is done."""
 
 
-def rehearse(command: Rehearse, progress: Progress = lambda what, share: None) -> tuple[Row, ...]:
+def rehearse(
+    command: Rehearse, progress: Progress = lambda what, share: None, cancelled: Cancellation = NEVER
+) -> tuple[Row, ...]:
     """Return a row for every stream, and one for the verification; nothing stays on disk.
 
     Raises
     ------
+    Cancelled
+        By ``cancelled``.
     BadInput
         The rig file is wrong, or nothing can be written; all else becomes a row.
     """
@@ -48,11 +53,13 @@ def rehearse(command: Rehearse, progress: Progress = lambda what, share: None) -
     check_out(out)
     place, made = out / _FOLDER, not out.exists()
     try:
-        facts = _record(rig, command, place, progress)
-        result = verify(
-            facts["folder"],
-            lambda _, done, of: progress("verifying what was written", 0.85 + 0.15 * min(1.0, done / max(of, 1))),
-        )
+        facts = _record(rig, command, place, progress, cancelled)
+
+        def verifying(_: str, done: int, of: int) -> None:
+            cancelled.check()
+            progress("verifying what was written", 0.85 + 0.15 * min(1.0, done / max(of, 1)))
+
+        result = verify(facts["folder"], verifying)
         return (*_judge_streams(facts, command.seconds), _judge(result.problems, result.checked, facts))
     except LabcaptureError as error:
         return (row(GROUP, "recording", False, error.what, "", error.mend or "Run the preflight again."),)
@@ -62,13 +69,13 @@ def rehearse(command: Rehearse, progress: Progress = lambda what, share: None) -
             out.rmdir()
 
 
-def _record(rig: Rig, command: Rehearse, place: Path, progress: Progress) -> dict[str, Any]:
+def _record(rig: Rig, command: Rehearse, place: Path, progress: Progress, cancelled: Cancellation) -> dict[str, Any]:
     """Record into a folder below ``place``; return what the recording's summary says, and its folder."""
     log = SessionLog()
-    progress("opening the rig", 0.0)
+    progress(opening_words(*(config.kind for config in rig.devices)), 0.0)
     with ExitStack() as stack:
         stack.enter_context(Awake())
-        drivers = open_all(rig.devices, log)
+        drivers = open_all(rig.devices, log, cancelled)
         stack.callback(close_all, drivers, log)
         streams = [spec for driver in drivers for spec in driver.streams]
         previewer = Previewer(streams)  # its work is a part of a session's
@@ -76,7 +83,7 @@ def _record(rig: Rig, command: Rehearse, place: Path, progress: Progress) -> dic
         intake = Intake(streams, previewer)
         for driver in drivers:
             driver.start(intake.emit)
-        wait_delivering(drivers, intake.monitors, _DELIVER_S)
+        wait_delivering(drivers, intake.monitors, _DELIVER_S, cancelled)
         simulated = rig.is_simulated or any(spec.simulated for spec in streams)
         header = _header(rig, read_text(Path(command.rig)), simulated)
         folder = create_folder(place, header)
@@ -87,7 +94,7 @@ def _record(rig: Rig, command: Rehearse, place: Path, progress: Progress) -> dic
         began = time.monotonic()
         while (left := began + command.seconds - time.monotonic()) > 0:
             progress(f"recording, {left:.0f} s left", 0.05 + 0.75 * (1 - left / command.seconds))
-            time.sleep(min(left, 0.25))
+            cancelled.sleep(min(left, 0.25))
             for driver in drivers:
                 if driver.error is not None:
                     raise as_device_error(driver.error, driver.config)

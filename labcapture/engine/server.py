@@ -20,6 +20,7 @@ import zmq
 from pydantic import ValidationError
 
 from labcapture import __version__
+from labcapture.core.cancelling import Cancelled
 from labcapture.core.clock import lsl_time
 from labcapture.core.curve import Guard
 from labcapture.core.errors import EngineError, LabcaptureError
@@ -48,9 +49,9 @@ from labcapture.engine.messages import (
     Start,
     command_adapter,
 )
-from labcapture.engine.opening import Opened, open_session
+from labcapture.engine.opening import Opened
+from labcapture.engine.preparing import Preparing
 from labcapture.engine.session import Session
-from labcapture.engine.viewing import naming
 
 _TICK_S = 0.02
 _SNAPSHOT_S = 0.1
@@ -68,7 +69,7 @@ class Server:
         self._snapshots = self._bind(zmq.XPUB)  # tells whether anyone listens
         self._session: Session | None = None
         self._state = EngineState.IDLE
-        self._asked: Prepare | None = None
+        self._preparing: Preparing | None = None
         self._result: SessionResult | None = None
         self._beside = ThreadPoolExecutor(1, "session")
         self._work: tuple[Future[Any], Callable[[Future[Any]], None]] | None = None
@@ -154,6 +155,9 @@ class Server:
             self._need(command, EngineState.IDLE)
             self._prepare(command, reply)
             return None
+        if isinstance(command, Abort) and self._preparing is not None:
+            self._cancel()
+            return {}
         if isinstance(command, Preflight | Rehearse | Calibrate | Cancel | Shutdown):
             self._obey_without_session(command)
             return {}
@@ -198,6 +202,8 @@ class Server:
     def _cancel(self) -> None:
         self._checkup.cancel()
         self._calibration.cancel()
+        if self._preparing is not None:
+            self._preparing.cancel()
 
     def _need(self, command: Command, *states: EngineState) -> Session:
         if self._state not in states:
@@ -213,19 +219,22 @@ class Server:
     def _prepare(self, command: Prepare, reply: Callable[[dict[str, Any] | LabcaptureError], None]) -> None:
         looked = self._checkup.rows_for(command)
         self._calibration.forget()
-        self._state, self._result, self._asked = EngineState.PREPARING, None, command
+        preparing = Preparing(command, looked)
+        self._state, self._result, self._preparing = EngineState.PREPARING, None, preparing
 
         def finished(work: Future[Opened]) -> None:
-            error = work.exception()
+            error, self._preparing = work.exception(), None
             if error is None:
                 self._session = Session(work.result())
                 self._state = EngineState.READY
+                if preparing.is_cancelled:  # in its last moment
+                    self._session.abort("cancelled before it was ready")
                 reply({"folder": str(work.result().folder)})
             else:
                 self._state = EngineState.IDLE
                 reply(_as_told(error))
 
-        self._work = self._beside.submit(open_session, command, looked), finished
+        self._work = self._beside.submit(preparing.run), finished
 
     def _move(self) -> None:
         """Let the session take its next step, and begin to close it when it is over."""
@@ -273,8 +282,8 @@ class Server:
         facts: dict[str, Any] = {"result": self._result, "check": self._checkup.view(), **self._calibration.facts()}
         if self._session is not None:
             facts = self._session.view()
-        elif self._state is EngineState.PREPARING and self._asked is not None:
-            facts = naming(self._asked)
+        elif self._preparing is not None:
+            facts = self._preparing.facts()
         return Snapshot(
             version=__version__,
             pid=os.getpid(),
@@ -314,6 +323,8 @@ def _as_told(error: BaseException) -> LabcaptureError:
     """Return ``error`` as one that a client can be told."""
     if isinstance(error, LabcaptureError):
         return error
+    if isinstance(error, Cancelled):
+        return EngineError("it was cancelled; nothing is on disk")
     return EngineError(f"{type(error).__name__}: {error}", mend="This is a fault of labcapture; please report it.")
 
 

@@ -16,6 +16,7 @@ import zmq
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from labcapture.core.cancelling import NEVER, Cancellation
 from labcapture.core.clock import lsl_time
 from labcapture.core.curve import Guard
 from labcapture.core.errors import StageError
@@ -84,17 +85,19 @@ class StageProcess:
         """Process id, None before `start`."""
         return None if self._process is None else self._process.pid
 
-    def start(self, timeout_s: float = START_S) -> Hello:
+    def start(self, timeout_s: float = START_S, cancelled: Cancellation = NEVER) -> Hello:
         """Start the process and wait until its window is open.
 
         Raises
         ------
+        Cancelled
+            By ``cancelled``. Nothing is left behind.
         StageError
             It ended, failed or did not answer within ``timeout_s``. Nothing is left behind.
         """
         try:
             self._spawn()
-            return self._await_hello(lsl_time() + timeout_s, timeout_s)
+            return self._await_hello(lsl_time() + timeout_s, timeout_s, cancelled)
         except BaseException:
             self.close()
             raise
@@ -210,8 +213,9 @@ class StageProcess:
             raise StageError(self._last_words(), "stage") from None
         self._heard = lsl_time()
 
-    def _await_hello(self, deadline: float, timeout_s: float) -> Hello:
+    def _await_hello(self, deadline: float, timeout_s: float, cancelled: Cancellation) -> Hello:
         while lsl_time() < deadline and not self._given_up.is_set():
+            cancelled.check()
             self.socket.poll(100)
             self._heard = lsl_time()
             for message in self.receive():

@@ -11,8 +11,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
+from labcapture.core.cancelling import Cancellation, Cancelled
 from labcapture.core.chunks import AudioBlock, ClockOffset, Frame, Gap, Samples, StreamSpec
 from labcapture.core.clock import lsl_time
 from labcapture.core.errors import DeviceError, LabcaptureError
@@ -141,6 +143,16 @@ def test_open_and_close_without_running(device: Device) -> None:
     device.open()
     device.close()
     device.close()
+
+
+def test_an_open_that_is_not_wanted_claims_nothing(device: Device) -> None:
+    cancelled = Cancellation()
+    cancelled.ask()
+    before = psutil.Process().children(recursive=True)
+    with pytest.raises(Cancelled):
+        device.open(cancelled)
+    device.close()
+    assert set(psutil.Process().children(recursive=True)) <= set(before)
 
 
 def test_close_without_opening(device: Device) -> None:

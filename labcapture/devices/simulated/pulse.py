@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
+from labcapture.core.cancelling import NEVER, Cancellation
 from labcapture.core.errors import DeviceError
 from labcapture.devices.simulated.leash import Leashed
 
@@ -51,9 +52,12 @@ class PulseServer:
     ----------
     rate_hz, channels
         Of the output and its monitor, 16 bit. What is played in this very format arrives unchanged, to the bit.
+    cancelled
+        Ends the wait for its start.
     """
 
-    def __init__(self, rate_hz: int = 48000, channels: int = 1) -> None:
+    def __init__(self, rate_hz: int = 48000, channels: int = 1, cancelled: Cancellation = NEVER) -> None:
+        self._cancelled = cancelled
         self.rate_hz = rate_hz
         self.channels = channels
         self._folder: Path | None = None
@@ -71,6 +75,8 @@ class PulseServer:
 
         Raises
         ------
+        Cancelled
+            It is not wanted any more.
         DeviceError
             The machine lacks a part, or the server does not start.
         """
@@ -97,12 +103,14 @@ class PulseServer:
         home = {name: str(folder) for name in ("HOME", "XDG_RUNTIME_DIR", "PULSE_RUNTIME_PATH", "PULSE_STATE_PATH")}
         self._server = Leashed(command, folder, {**keep, **home})
         deadline = time.monotonic() + START_S
-        while not self._listens():
-            if not self._server.is_running or time.monotonic() > deadline:
-                words = self._server.last_words()
-                self.close()
-                raise DeviceError(f"the private sound server does not start ({words})", "pulseaudio")
-            time.sleep(0.02)
+        with contextlib.ExitStack() as undo:
+            undo.callback(self.close)
+            while not self._listens():
+                if not self._server.is_running or time.monotonic() > deadline:
+                    words = self._server.last_words()
+                    raise DeviceError(f"the private sound server does not start ({words})", "pulseaudio")
+                self._cancelled.sleep(0.02)
+            undo.pop_all()
 
     def _listens(self) -> bool:
         with socket.socket(socket.AF_UNIX) as probe:
