@@ -6,28 +6,26 @@ a check makes of a reading can be tested without an instrument.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from labcapture.core.cancelling import NEVER, Cancellation
-from labcapture.core.errors import BadInput, LabcaptureError
+from labcapture.core.errors import LabcaptureError
 from labcapture.devices.rig import StageSettings, load_rig
 from labcapture.engine.aside import Aside
 from labcapture.engine.awake import Awake
 from labcapture.engine.driving import Driver, as_device_error, close_all, opening_words, try_open
 from labcapture.engine.log import SessionLog
+from labcapture.engine.preflight_films import Shown, look_at_protocol
 from labcapture.engine.preflight_measure import Ear, MachineMeasure, MachineMeter, encoding
 from labcapture.engine.preflight_rig import (
-    DEFAULT_MINUTES,
-    FilmFacts,
     StageFacts,
     judge_device,
     judge_films,
@@ -37,9 +35,6 @@ from labcapture.engine.preflight_rig import (
 )
 from labcapture.engine.preflight_rows import Report, Row
 from labcapture.engine.preflight_streams import judge_stream
-from labcapture.protocol.films import film_seconds
-from labcapture.protocol.manifest import Clip, Manifest, find_manifest, load_manifest
-from labcapture.protocol.model import load_protocol
 from labcapture.recording import encodings
 from labcapture.stage.messages import Done, Failed, Heartbeat, Show
 from labcapture.stage.process import StageProcess
@@ -51,7 +46,6 @@ _FLOW_S = 15.0  # for every stream to deliver
 _SETTLE_S = 0.5  # and then for the first moments to pass
 _TRIAL_S = 3.0
 _TRIAL_ENDS_S = 20.0
-_BLOCK = 2**22
 
 
 @dataclass(frozen=True)
@@ -101,7 +95,9 @@ def preflight(wanted: Wanted, progress: Progress = lambda what: None, cancelled:
     """
     rig = load_rig(wanted.rig)
     encodings.ready(rig.codec)
-    films, needed_s, name = _films(wanted, progress, cancelled)
+    shown = Shown()
+    if wanted.protocol is not None and wanted.looks_at("films", "disk"):
+        shown = look_at_protocol(wanted.protocol, wanted.stimuli, rig.is_simulated, progress, cancelled)
     whole = wanted.looks_at("disk", "machine")  # what they need follows from all streams
     configs = [config for config in rig.devices if whole or wanted.looks_at(config.name)]
     rows: list[Row] = []
@@ -131,12 +127,12 @@ def preflight(wanted: Wanted, progress: Progress = lambda what: None, cancelled:
             rows += judge_stream(ear.streams[spec.name])
     if facts is not None:
         rows += judge_stage(facts)
-    rows += judge_films(films)
+    rows += judge_films(shown.films)
     if machine is not None and whole:
-        rows += judge_machine(machine, encoding(list(ear.streams.values()), rig.codec), needed_s)
+        rows += judge_machine(machine, encoding(list(ear.streams.values()), rig.codec), shown.needed_s)
         rows.append(judge_sleep(is_awake))
-    shown = tuple(row for row in rows if wanted.looks_at(row.group))
-    return Report(rig=rig.name, protocol=name, simulated=simulated, seconds=wanted.seconds, rows=shown)
+    kept = tuple(row for row in rows if wanted.looks_at(row.group))
+    return Report(rig=rig.name, protocol=shown.protocol, simulated=simulated, seconds=wanted.seconds, rows=kept)
 
 
 def _measure(
@@ -202,59 +198,6 @@ def _try_stage(settings: StageSettings, cancelled: Cancellation) -> StageFacts:
         seconds=_TRIAL_S,
         late_flips=late[-1] - late[0] if late else 0,
     )
-
-
-# Films ----------------------------------------------------------------------------------------------------------------
-
-
-def _films(wanted: Wanted, progress: Progress, cancelled: Cancellation) -> tuple[list[FilmFacts], float, str]:
-    """Return the films of the protocol, how long is to be recorded (s), and the protocol's name."""
-    if wanted.protocol is None or not wanted.looks_at("films", "disk"):
-        return [], DEFAULT_MINUTES * 60, ""
-    protocol = load_protocol(wanted.protocol)
-    if not protocol.clips:
-        return [], DEFAULT_MINUTES * 60, protocol.name
-    listing = find_manifest(wanted.stimuli)
-    manifest, folder = load_manifest(listing), wanted.stimuli or listing.parent / "stimuli"
-    known = {clip.id: clip for clip in manifest.clips}
-    needed_s = sum(_seconds(known[clip], folder) for clip in protocol.clips if clip in known)
-    return list(_look_at_films(manifest, folder, protocol.clips, progress, cancelled)), needed_s, protocol.name
-
-
-def _seconds(clip: Clip, folder: Path) -> float:
-    """Return how long a film is: its file's own length, the manifest's where there is no such film."""
-    try:
-        return film_seconds(folder / clip.file)
-    except BadInput:  # told as a row of its own
-        return clip.duration_s
-
-
-def _look_at_films(
-    manifest: Manifest, folder: Path, clips: tuple[str, ...], progress: Progress, cancelled: Cancellation
-) -> Iterator[FilmFacts]:
-    for name in clips:
-        progress(f"looking at film {name}")
-        try:
-            clip = manifest.clip(name)
-            found = _sha256(folder / clip.file, cancelled)
-        except BadInput as error:
-            yield FilmFacts(name, error.what)
-        except OSError as error:
-            yield FilmFacts(name, f"{folder / clip.file}: {(error.strerror or 'cannot be read').lower()}")
-        else:
-            differs = clip.sha256 is not None and found != clip.sha256
-            yield FilmFacts(
-                name, f"{clip.file} is another film than the manifest's" if differs else "", bool(clip.sha256)
-            )
-
-
-def _sha256(path: Path, cancelled: Cancellation) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            cancelled.check()
-            digest.update(block)
-    return digest.hexdigest()
 
 
 # The machine ----------------------------------------------------------------------------------------------------------

@@ -44,6 +44,7 @@ class FilmFacts:
     clip: str
     problem: str = ""  # empty: the film is there and is the one of the manifest
     hashed: bool = True  # whether the manifest says which film it is
+    placeholder: bool = False
 
 
 def judge_films(films: Sequence[FilmFacts]) -> Iterator[Row]:
@@ -54,12 +55,12 @@ def judge_films(films: Sequence[FilmFacts]) -> Iterator[Row]:
             yield row("films", film.clip, False, film.problem, "there, and the one of the manifest", mend)
     well = [film for film in films if not film.problem]
     if well:
-        bare = sum(not film.hashed for film in well)
-        mend = "Run 'labcapture stimuli hash'."
-        reading = (
-            f"{len(well)} there, {bare} without a hash in the manifest" if bare else f"{len(well)} there and hashed"
-        )
-        yield row("films", "clips", "warn" if bare else "ok", reading, "all there and hashed", mend)
+        made, bare = sum(film.placeholder for film in well), sum(not film.hashed for film in well)
+        counts = [f"{made} of them placeholders"] * bool(made)
+        counts += [f"{bare} without a hash in the manifest"] * bool(bare)
+        reading = f"{len(well)} there, {', '.join(counts)}" if counts else f"{len(well)} there and hashed"
+        mend = "Run 'labcapture stimuli hash'." if bare else "Good for rehearsals only."
+        yield row("films", "clips", "warn" if counts else "ok", reading, "all there and hashed", mend)
 
 
 def judge_machine(machine: MachineMeasure, need: Encoding, needed_s: float) -> Iterator[Row]:

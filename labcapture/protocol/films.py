@@ -166,7 +166,7 @@ def read_facts(clip: Clip, path: Path, progress: Progress | None = None) -> Fact
         The file cannot be read, or is no film or picture.
     """
     try:
-        sha256 = _sha256(path)
+        sha256 = file_sha256(path)
         return _picture_facts(path, sha256) if clip.kind == "image" else _film_facts(clip, path, sha256, progress)
     except (OSError, ValueError, IndexError) as error:  # PyAV's own errors are OSErrors and ValueErrors
         reason = getattr(error, "strerror", None) or error
@@ -175,12 +175,36 @@ def read_facts(clip: Clip, path: Path, progress: Progress | None = None) -> Fact
         ) from error
 
 
-def _sha256(path: Path) -> str:
+def file_sha256(path: Path, between: Callable[[], None] = lambda: None) -> str:
+    """Return the SHA-256 of a file; ``between`` is called between two blocks, and may raise to end it."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
+            between()
             digest.update(block)
     return digest.hexdigest()
+
+
+def is_placeholder(clip: Clip, path: Path) -> bool:
+    """Return whether the film or picture at ``path`` was only made to rehearse with.
+
+    Raises
+    ------
+    BadInput
+        It cannot be read.
+    """
+    try:
+        if clip.kind == "image":
+            with path.open("rb") as file:
+                return PLACEHOLDER_MARK.encode() in file.read(_BLOCK)
+        with av.open(str(path)) as container:
+            return _is_marked(container)
+    except (OSError, ValueError) as error:  # PyAV's own errors are OSErrors and ValueErrors
+        raise BadInput(f"cannot be read ({error})", str(path), "Run `labcapture stimuli check`.") from error
+
+
+def _is_marked(container: av.container.InputContainer) -> bool:
+    return PLACEHOLDER_MARK in container.metadata.get("comment", "")
 
 
 def _picture_facts(path: Path, sha256: str) -> Facts:
@@ -213,7 +237,7 @@ def _film_facts(clip: Clip, path: Path, sha256: str, progress: Progress | None) 
                     meter.hear(frame)
         except (OSError, ValueError) as error:
             damage.append(f"breaks off after {len(times)} pictures ({getattr(error, 'strerror', None) or error})")
-        size, placeholder = (video.width, video.height), PLACEHOLDER_MARK in container.metadata.get("comment", "")
+        size, placeholder = (video.width, video.height), _is_marked(container)
     if not times:
         raise ValueError("no picture in it")
     if corrupt:

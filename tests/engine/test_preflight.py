@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,10 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from labcapture.core.cancelling import Cancellation
 from labcapture.core.chunks import AudioBlock, Frame, Samples, StreamSpec
 from labcapture.core.errors import DeviceError
 from labcapture.devices.rig import Rig
 from labcapture.engine.preflight import Wanted, preflight
+from labcapture.engine.preflight_films import look_at_protocol
 from labcapture.engine.preflight_measure import Encoding, MachineMeasure, StreamMeasure
 from labcapture.engine.preflight_rig import (
     FilmFacts,
@@ -26,6 +29,8 @@ from labcapture.engine.preflight_rig import (
 )
 from labcapture.engine.preflight_rows import Report, Row
 from labcapture.engine.preflight_streams import judge_stream
+from labcapture.protocol.manifest import Clip, Manifest
+from labcapture.protocol.placeholders import make_placeholders
 
 OURS = {"processor", "write speed"}  # rows that tell of the machine the tests run on, which may be busy
 NONE: set[str] = set()
@@ -70,17 +75,53 @@ def test_dim_light_flat_skin_and_a_clipping_voice_each_turn_their_row(tmp_path: 
     assert all(row.mend for row in report.failed)
 
 
-def test_a_film_that_is_missing_turns_its_row(tmp_path: Path) -> None:
-    (tmp_path / "films").mkdir()
-    (tmp_path / "films" / "there.mp4").write_bytes(b"film")
-    clip = "{{id: {0}, file: {0}.mp4, duration_s: 10, emotion: fear, title: T}}"
-    (tmp_path / "stimuli_manifest.yaml").write_text(f"clips: [{clip.format('there')}, {clip.format('gone')}]\n")
-    step = "{{id: s_{0}, kind: movie, clip: {0}}}"
-    protocol = tmp_path / "protocol.yaml"
-    steps = f"[{step.format('there')}, {step.format('gone')}]"
-    protocol.write_text(f"name: p\ntitle: P\nparadigm: neutralization\nsteps: {steps}\n")
-    report = checked(tmp_path, f"{VOICE}}}}}", protocol=protocol, stimuli=tmp_path / "films")
-    assert failing(report.rows) == {"gone"}
+FILMS = ("there", "gone", "torn")
+PROTOCOL = """
+name: p
+title: P
+paradigm: none
+steps:
+  - {id: s_there, kind: movie, clip: there, record: true}
+  - {id: s_gone, kind: movie, clip: gone}
+  - {id: s_torn, kind: movie, clip: torn}
+  - {id: s_face, kind: image, image: face, seconds: 1}
+  - {id: s_none, kind: image, image: no_face, seconds: 1}
+  - {id: talk, kind: block, record: true, steps: [{id: tell, kind: interview, text: Tell, seconds: 90}]}
+"""
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a protocol, its manifest, and of its films and pictures one of each that is well."""
+    folder = tmp_path_factory.mktemp("shown")
+    clips = [Clip(id=name, file=f"{name}.mp4", duration_s=1, emotion="fear") for name in FILMS]
+    manifest = Manifest(
+        clips=(*clips, *(Clip(id=name, kind="image", file=f"{name}.png") for name in ("face", "no_face")))
+    )
+    make_placeholders(manifest, folder / "films", ["there", "face"])
+    (folder / "films" / "torn.mp4").write_bytes((folder / "films" / "there.mp4").read_bytes()[:2000])
+    text = json.dumps({"clips": [clip.model_dump(mode="json", exclude_defaults=True) for clip in manifest.clips]})
+    (folder / "stimuli_manifest.yaml").write_text(text, encoding="utf-8")
+    (folder / "protocol.yaml").write_text(PROTOCOL, encoding="utf-8")
+    return folder
+
+
+def test_each_film_and_picture_that_cannot_be_shown_turns_its_row(tmp_path: Path, shown: Path) -> None:
+    report = checked(tmp_path, f"{VOICE}}}}}", protocol=shown / "protocol.yaml", stimuli=shown / "films")
+    assert failing(report.rows) == {"gone", "torn", "no_face"}
+    rows = {row.name: row for row in report.rows}
+    assert "no such file" in rows["no_face"].reading
+    assert "not a film that can be shown" in rows["torn"].reading
+    assert "2 of them placeholders" in rows["clips"].reading
+    assert rows["room"].limit == "at least 2 min"  # the talk is recorded, too
+
+
+def test_placeholders_do_for_rehearsals_only(shown: Path) -> None:
+    for rehearsal, told in ((True, set()), (False, {"there", "face"})):
+        looked = look_at_protocol(
+            shown / "protocol.yaml", shown / "films", rehearsal, lambda what: None, Cancellation()
+        )
+        assert {film.clip for film in looked.films if "placeholder, not the film" in film.problem} == told
 
 
 def test_a_device_that_is_missing_turns_its_row(tmp_path: Path) -> None:
