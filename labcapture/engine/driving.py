@@ -164,7 +164,7 @@ def wait_delivering(
     seconds: float,
     cancelled: Cancellation = NEVER,
 ) -> None:
-    """Wait until every stream has delivered.
+    """Wait until every stream that has a rate has delivered; others may have nothing to say yet.
 
     Raises
     ------
@@ -174,7 +174,8 @@ def wait_delivering(
         A device failed, or a stream stayed silent for ``seconds``.
     """
     deadline = time.monotonic() + seconds
-    while silent := [name for name, monitor in monitors.items() if monitor.last_arrival is None]:
+    awaited = {name: monitor for name, monitor in monitors.items() if monitor.spec.rate_hz > 0}
+    while silent := [name for name, monitor in awaited.items() if monitor.last_arrival is None]:
         for driver in drivers:
             if driver.error is not None:
                 raise as_device_error(driver.error, driver.config) from driver.error

@@ -141,8 +141,8 @@ class Ear:
             self._open = False
 
     def silent(self) -> list[str]:
-        """Return the streams that have delivered nothing."""
-        return [name for name, stream in self.streams.items() if stream.received == 0]
+        """Return the streams that have delivered nothing though they have a rate."""
+        return [name for name, stream in self.streams.items() if stream.received == 0 and stream.spec.rate_hz > 0]
 
 
 class MachineMeter:

@@ -68,7 +68,7 @@ def judge_machine(machine: MachineMeasure, need: Encoding, needed_s: float) -> I
     minutes = max(0, machine.free_bytes - RESERVE_BYTES) / max(need.bytes_per_s, 1.0) / 60
     told, limit = f"{minutes:.0f} min", f"at least {needed_s / 60:.0f} min"
     mend = "Free some space, or name another disk with --out."
-    reading = f"{told} of recording at {need.bytes_per_s / 1e6:.0f} MB/s"
+    reading = f"{told} of recording at {_mb(need.bytes_per_s)} MB/s"
     yield row("disk", "room", minutes * 60 >= needed_s, reading, limit, mend)
     least = WRITE_MARGIN * need.bytes_per_s
     mend = "Record to a faster disk."
@@ -77,7 +77,7 @@ def judge_machine(machine: MachineMeasure, need: Encoding, needed_s: float) -> I
     else:
         speed = machine.write_bytes_per_s
         verdict = "ok" if speed >= least else "warn" if speed >= need.bytes_per_s else "fail"
-        yield row("disk", "write speed", verdict, f"{speed / 1e6:.0f} MB/s", f"at least {least / 1e6:.0f} MB/s", mend)
+        yield row("disk", "write speed", verdict, f"{_mb(speed)} MB/s", f"at least {_mb(least)} MB/s", mend)
     free = machine.cores - machine.cores_busy
     verdict = "ok" if free >= 1.5 * need.cores else "warn" if free >= need.cores else "fail"
     limit = f"at least {1.5 * need.cores:.2f} cores"
@@ -89,6 +89,10 @@ def judge_machine(machine: MachineMeasure, need: Encoding, needed_s: float) -> I
     reading = f"{machine.now:%Y-%m-%d %H:%M} UTC, moved by {machine.clock_step_s * 1000:+.1f} ms"
     limit = f"set, and steady within {CLOCK_STEP_S * 1000:.0f} ms"
     yield row("machine", "wall clock", verdict, reading, limit, "Set the clock; let it settle.")
+
+
+def _mb(bytes_per_s: float) -> str:
+    return f"{bytes_per_s / 1e6:.{0 if bytes_per_s >= 1e7 else 2}f}"
 
 
 def judge_sleep(inhibited: bool | None) -> Row:

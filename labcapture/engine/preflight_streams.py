@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from labcapture.core.fit import fit_device_clock
 from labcapture.engine.preflight_measure import FULL_SCALE, StreamMeasure
@@ -31,7 +32,12 @@ def check(function: Check) -> Check:
 
 
 def judge_stream(stream: StreamMeasure) -> Iterator[Row]:
-    """Yield every row about a stream; nothing but its rate if nothing came."""
+    """Yield every row about a stream; nothing but that if nothing came."""
+    if not stream.received and stream.spec.rate_hz <= 0:  # such as a button that nobody pressed
+        mend = "Have it send something, and look again, if you are not sure of it."
+        yield row(stream.device, f"{stream.spec.name} flows", "warn", "nothing came so far", "it may be silent", mend)
+        yield from senders_clock(stream)
+        return
     if not stream.received:
         mend = "Is the instrument switched on and connected?"
         yield row(stream.device, f"{stream.spec.name} flows", False, "nothing came", "", mend)
@@ -45,7 +51,7 @@ def rate(stream: StreamMeasure) -> Iterator[Row]:
     """Really delivers what it promises."""
     nominal, unit = stream.spec.rate_hz, "frames" if stream.spec.kind == "frames" else "samples"
     if nominal <= 0:
-        yield row(stream.device, f"{stream.spec.name} rate", True, f"{_rate(stream.rate_hz)} {unit}/s, irregular")
+        yield row(stream.device, f"{stream.spec.name} rate", True, f"{stream.received} {unit} came, irregular")
         return
     well = stream.rate_hz >= LEAST_RATE * nominal
     mend = "Give it more light, close other programs, use another port." if unit == "frames" else "Check its sender."
@@ -177,6 +183,20 @@ def signal(stream: StreamMeasure) -> Iterator[Row]:
         yield row(stream.device, "values", False, "no numbers came", "", "Check the sensor.")
         return
     low, high = float(finite.min()), float(finite.max())
+    if stream.spec.rate_hz > 0:
+        yield from _alive(stream, finite, low)
+    if stream.spec.units == "microsiemens":
+        least, most = EDA_MICROSIEMENS
+        within = least <= low and high <= most
+        reading = f"{low:.2f} to {high:.2f} µS"
+        yield row(
+            stream.device, "range", within, reading, f"{least:g} to {most:g} µS", "Check electrodes, gel and unit."
+        )
+    yield from senders_clock(stream)
+
+
+def _alive(stream: StreamMeasure, finite: NDArray[np.float64], low: float) -> Iterator[Row]:
+    """Yield whether a signal moves; of single events nothing follows."""
     moving = bool((np.ptp(finite, axis=0) > 0).all())
     yield row(
         stream.device,
@@ -192,13 +212,10 @@ def signal(stream: StreamMeasure) -> Iterator[Row]:
     yield row(
         stream.device, "saturated", not saturated, reading, f"at most {STUCK_SHARE:.0%}", "Lower the amplifier's gain."
     )
-    if stream.spec.units == "microsiemens":
-        least, most = EDA_MICROSIEMENS
-        within = least <= low and high <= most
-        reading = f"{low:.2f} to {high:.2f} µS"
-        yield row(
-            stream.device, "range", within, reading, f"{least:g} to {most:g} µS", "Check electrodes, gel and unit."
-        )
+
+
+def senders_clock(stream: StreamMeasure) -> Iterator[Row]:
+    """Yield how well the clock of a stream from the network is known."""
     known = stream.uncertainty_s
     if known is not None:
         verdict = "ok" if known < UNCERTAIN_S else "warn"
