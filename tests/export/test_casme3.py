@@ -201,16 +201,16 @@ def _film(path: Path) -> tuple[list[float], list[np.ndarray[Any, Any]], np.ndarr
         pictures = list(file.decode(video=0))
     with av.open(str(path)) as file:
         sound = list(file.decode(audio=0))
-    samples = np.concatenate(
-        [frame.to_ndarray().reshape(-1, 2) for frame in sound if frame.format.name == "s16"] or [[]]
-    )
-    times = [float(frame.pts * frame.time_base) for frame in pictures]
-    return (
-        times,
-        [frame.to_ndarray(format="rgb24") for frame in pictures],
-        samples,
-        float(sound[0].pts * sound[0].time_base),
-    )
+    whole = [frame.to_ndarray().reshape(-1, 2) for frame in sound if frame.format.name == "s16"]
+    samples = np.concatenate([np.empty((0, 2), np.int16), *whole])
+    times = [_seconds(frame) for frame in pictures]
+    return times, [frame.to_ndarray(format="rgb24") for frame in pictures], samples, _seconds(sound[0])
+
+
+def _seconds(frame: av.VideoFrame | av.AudioFrame) -> float:
+    assert frame.pts is not None
+    assert frame.time_base is not None
+    return float(frame.pts * frame.time_base)
 
 
 def test_the_film_of_an_interview_has_every_picture_at_its_time(interview: Path, tree: Path, tmp_path: Path) -> None:
@@ -316,7 +316,7 @@ def test_too_many_lost_pictures_make_part_b(tmp_path: Path) -> None:
 
 def test_pictures_of_no_part_are_laid_out_as_part_b(tmp_path: Path) -> None:
     for paradigm in ("perception", "none"):
-        done = run(world.record(tmp_path, paradigm), tmp_path / "db", {"depth": "none"})
+        done = run(world.record(tmp_path / paradigm, paradigm), tmp_path / "db", {"depth": "none"})
         assert any("of no part of CAS" in note for note in done.notes)
         folder = tmp_path / "db" / paradigm / "spNO.12"
         assert Path(done.path) == folder
