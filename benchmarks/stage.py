@@ -36,11 +36,15 @@ from numpy.typing import NDArray
 from benchmarks.peers.report import machine, markdown
 from labcapture.core.clock import lsl_time
 from labcapture.devices.rig import StageSettings, create, load_rig
+from labcapture.engine.log import SessionLog
+from labcapture.engine.mirroring import Mirroring
+from labcapture.engine.preview import STAGE, PreviewReader
+from labcapture.engine.previewer import Previewer
 from labcapture.protocol.rule import QualityRule
 from labcapture.protocol.steps import Movie
 from labcapture.recording.recorder import Recorder, SessionHeader, create_folder
 from labcapture.stage.display import Display
-from labcapture.stage.messages import Done, Failed, Flips, Look, Show
+from labcapture.stage.messages import Done, Failed, Flips, Show
 from labcapture.stage.process import StageProcess
 
 ROOT = Path(__file__).parents[1]
@@ -50,6 +54,7 @@ BEGIN, END = "<!-- stage: written by python -m benchmarks.stage -->", "<!-- end 
 SIZE, FILM_HZ, SCREEN_HZ = (1280, 720), 30, 60.0
 LATE = 1.5  # periods, as in the sessions
 _PATIENCE_S = 60.0
+_SMALL = (384, 216)  # pixels of the mirror's pictures of such a window
 
 
 @dataclass
@@ -87,10 +92,12 @@ def make_film(path: Path, seconds: float) -> int:
 
 
 def play_ours(film: Path, frames: int, load: str, mirror_hz: float | None = None) -> Shown:
-    """Play the film on our stage; ask for ``mirror_hz`` small pictures per second, one at a time."""
+    """Play the film on our stage; mirror it at ``mirror_hz`` pictures per second, as a session does."""
     stage = StageProcess(StageSettings(display="virtual", size=SIZE, rate_hz=SCREEN_HZ))
     flips: list[float] = []
-    mirrored, due, waits = 0, 0.0, False
+    previewer = Previewer([], _SMALL)
+    reader = PreviewReader(previewer.board.layout)
+    mirroring = Mirroring(stage, previewer, mirror_hz or 0.0, SessionLog())
     name = "labcapture stage" if mirror_hz is None else f"mirror {mirror_hz:g} Hz"
     try:
         stage.start()
@@ -99,13 +106,9 @@ def play_ours(film: Path, frames: int, load: str, mirror_hz: float | None = None
         stage.send(Show(step=step.model_dump(mode="json"), clip=str(film)))
         deadline = begun + frames / FILM_HZ + _PATIENCE_S
         while lsl_time() < deadline:
-            if mirror_hz and not waits and lsl_time() >= due:
-                stage.send(Look())
-                waits, due = True, lsl_time() + 1 / mirror_hz
             stage.socket.poll(20 if mirror_hz else 200)
             heard = stage.receive()
-            if stage.seen() is not None:
-                mirrored, waits = mirrored + 1, False
+            mirroring.tick(True)
             for message in heard:
                 if isinstance(message, Flips):
                     flips += [row[1] for row in message.rows]
@@ -114,9 +117,14 @@ def play_ours(film: Path, frames: int, load: str, mirror_hz: float | None = None
                 elif isinstance(message, Done):
                     cores = (_processor_s(stage.pid) - used) / (lsl_time() - begun)
                     shown = int(message.facts["frames_shown"])
-                    return Shown(name, load, flips, frames, shown, cores, mirrored=mirrored if mirror_hz else None)
+                    picture = reader.picture(STAGE)
+                    mirrored = (0 if picture is None else picture.count) if mirror_hz is not None else None
+                    return Shown(name, load, flips, frames, shown, cores, mirrored=mirrored)
     finally:
+        mirroring.close()
         stage.close()
+        reader.close()
+        previewer.close()
     raise SystemExit("the stage did not come to the film's end")
 
 

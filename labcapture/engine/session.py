@@ -60,7 +60,7 @@ class Session:
         self._started: float | None = None
         self._paused: float | None = None  # LSL s
         self._screen = ScreenCare(opened)
-        self._mirroring = Mirroring(opened.stage, opened.previewer, opened.plan.rig.stage.mirror_hz)
+        self._mirroring = Mirroring(opened.stage, opened.previewer, opened.plan.rig.stage.mirror_hz, self._log)
         self._redo_due = False  # the autopilot repeats the step as soon as the screen is back
         self._stage_heard = time.monotonic()
         self._watch = Watch(self._alarms, opened.intake.monitors, self._recorder, opened.previewer, self._plan.out)
@@ -319,6 +319,7 @@ class Session:
 
     def close(self, error: str = "") -> SessionResult:
         """Stop everything in order and finish the files; returns how the session ended."""
+        self._mirroring.close()
         self._screen.close()
         self._error = self._error or error or self._screen.trouble
         conduct = self._conduct

@@ -142,6 +142,13 @@ class Canvas:
         """Width and height of the pictures that `look` asks for, None where there are none."""
         return None if self._mirror is None else self._mirror.size
 
+    @property
+    def place(self) -> tuple[int, int, int, int]:
+        """Left, top, width and height of the window in pixels of the display."""
+        left, top = self._window.winHandle.get_location()
+        width, height = self._window.winHandle.get_size()
+        return int(left), int(top), int(width), int(height)
+
     def look(self) -> None:
         """Have a small picture taken of what is shown at one of the next flips; see `seen`."""
         self._is_wanted = True

@@ -73,6 +73,7 @@ def _run(connection: Connection, link: Link) -> None:
                 paced=canvas.paced,
                 display=display.name,
                 markers=markers.source_id,
+                place=canvas.place,
                 mirror=canvas.mirror_size,
             )
         )

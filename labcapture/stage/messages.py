@@ -94,6 +94,10 @@ class Hello(Model):
     paced: bool = Field(description="True where the display has no vertical blank and the stage paces its own flips")
     display: str = Field(default="", description="X display on which the window is, where there is one")
     markers: str = Field(default="", description="source_id of the stage's LSL marker stream")
+    place: tuple[int, int, int, int] | None = Field(
+        default=None,
+        description="Left, top, width and height of the window in pixels of the display",
+    )
     mirror: tuple[int, int] | None = Field(
         default=None, description="Width and height of the pictures that it sends of itself; None: it sends none"
     )

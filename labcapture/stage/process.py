@@ -72,6 +72,8 @@ class StageProcess:
         self._over = False  # the end was told of, or asked for
         self._given_up = threading.Event()
         self._seen: tuple[NDArray[np.uint8], float] | None = None
+        self.hello: Hello | None = None
+        """What the screen that is open said of itself."""
 
     @property
     def socket(self) -> zmq.Socket[bytes]:
@@ -161,7 +163,7 @@ class StageProcess:
 
     def close(self) -> None:
         """End the process; may be called more than once. A virtual display ends with it."""
-        self._over = True
+        self._over, self.hello = True, None
         if self._process is not None:
             if self._socket is not None and self._process.poll() is None:
                 with contextlib.suppress(zmq.Again):  # a full queue: the closed pipe below tells it just as well
@@ -220,6 +222,7 @@ class StageProcess:
             self._heard = lsl_time()
             for message in self.receive():
                 if isinstance(message, Hello):
+                    self.hello = message
                     return message
                 if isinstance(message, Failed):
                     raise StageError(message.message)

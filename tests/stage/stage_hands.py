@@ -6,8 +6,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
+from numpy.typing import NDArray
+from PIL import Image, ImageGrab
 
 from labcapture.devices.rig import StageSettings
 from labcapture.protocol.steps import Leaf
@@ -17,6 +20,7 @@ from labcapture.stage.process import StageProcess
 display, xtest, X, XK = (pytest.importorskip(f"Xlib.{name}") for name in ("display", "ext.xtest", "X", "XK"))
 PATIENCE_S = 90.0  # another program may use all of this machine
 VIRTUAL = StageSettings(display="virtual", size=(480, 270))
+SMALL = (384, 216)  # pixels of the small pictures of such a screen
 SPARE_KEY = 248  # that no keyboard has
 
 
@@ -43,6 +47,14 @@ def is_over(message: FromStage) -> bool:
 
 def is_marker(label: str) -> Callable[[FromStage], bool]:
     return lambda message: isinstance(message, Marker) and message.label == label
+
+
+def on_display(display: str) -> NDArray[np.float64]:
+    """Return the window's pixels as the X server has them, as small as the mirror's."""
+    whole = ImageGrab.grab(xdisplay=display)
+    left, top = (whole.width - VIRTUAL.size[0]) // 2, (whole.height - VIRTUAL.size[1]) // 2
+    window = whole.crop((left, top, left + VIRTUAL.size[0], top + VIRTUAL.size[1]))
+    return np.asarray(window.resize(SMALL, Image.Resampling.BILINEAR), np.float64)
 
 
 def gone(pid: int) -> bool:

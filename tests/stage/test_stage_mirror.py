@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image, ImageGrab
 
 from labcapture.core.chunks import StreamSpec
 from labcapture.devices.rig import Patch
+from labcapture.engine.log import SessionLog
 from labcapture.engine.mirroring import Mirroring
 from labcapture.engine.preview import PreviewBoard, PreviewReader
 from labcapture.engine.previewer import Previewer
@@ -22,7 +22,7 @@ from labcapture.protocol.placeholders import make_placeholders, read_frame_numbe
 from labcapture.protocol.steps import Form, Movie, Rating
 from labcapture.stage.messages import Done, Flips, FromStage, Look, Pause
 from labcapture.stage.process import StageProcess
-from tests.stage.stage_hands import PATIENCE_S, VIRTUAL, is_marker, listen, show
+from tests.stage.stage_hands import PATIENCE_S, SMALL, VIRTUAL, is_marker, listen, on_display, show
 
 on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a virtual display")
 pytestmark = pytest.mark.timeout(180)
@@ -30,7 +30,6 @@ pytestmark = pytest.mark.timeout(180)
 FORM = Form(id="report", kind="form", questions=(Rating(id="joy", text="Joy?"),))
 EDA = StreamSpec("eda", "samples", "float32", (1,), "uS", 32.0)
 PATCH = Patch(corner="upper_left", size_px=60)
-SMALL = (384, 216)
 
 
 @pytest.fixture
@@ -52,14 +51,6 @@ def look(stage: StageProcess) -> tuple[NDArray[np.uint8], float]:
         if (seen := stage.seen()) is not None:
             return seen
     pytest.fail("no picture")
-
-
-def on_display(display: str) -> NDArray[np.float64]:
-    """Return the window's pixels as the X server has them, as small as the mirror's."""
-    whole = ImageGrab.grab(xdisplay=display)
-    left, top = (whole.width - VIRTUAL.size[0]) // 2, (whole.height - VIRTUAL.size[1]) // 2
-    window = whole.crop((left, top, left + VIRTUAL.size[0], top + VIRTUAL.size[1]))
-    return np.asarray(window.resize(SMALL, Image.Resampling.BILINEAR), np.float64)
 
 
 @on_linux
@@ -124,7 +115,7 @@ def test_its_pictures_come_among_the_previews_one_at_a_time(stage: StageProcess)
     previewer = Previewer([EDA], hello.mirror)
     reader = PreviewReader(previewer.board.layout)
     try:
-        mirroring = Mirroring(stage, previewer, 5.0)
+        mirroring = Mirroring(stage, previewer, 5.0, SessionLog())
         counts: list[int] = []
         times: list[float] = []
         deadline = time.monotonic() + PATIENCE_S

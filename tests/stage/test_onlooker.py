@@ -1,0 +1,136 @@
+"""The participant's screen seen from outside: true, there when the stage has no time, and gone with the display."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import mss
+import numpy as np
+import psutil
+import pytest
+from mss.exception import ScreenShotError
+
+from labcapture.core.chunks import StreamSpec
+from labcapture.core.clock import lsl_time
+from labcapture.engine.log import SessionLog
+from labcapture.engine.mirroring import Mirroring
+from labcapture.engine.onlooker import Onlooker, Sight
+from labcapture.engine.preview import PreviewReader
+from labcapture.engine.previewer import Previewer
+from labcapture.protocol.manifest import Clip, Manifest
+from labcapture.protocol.placeholders import make_placeholders, read_frame_number
+from labcapture.protocol.steps import Form, Movie, Rating
+from labcapture.stage.messages import Done, Flips, FromStage
+from labcapture.stage.process import StageProcess
+from tests.stage.stage_hands import PATIENCE_S, SMALL, VIRTUAL, is_marker, listen, on_display, show, wait_until
+
+pytestmark = [
+    pytest.mark.timeout(180),
+    pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs a virtual display"),
+]
+
+FORM = Form(id="report", kind="form", questions=(Rating(id="joy", text="Joy?"),))
+EDA = StreamSpec("eda", "samples", "float32", (1,), "uS", 32.0)
+
+
+@pytest.fixture
+def stage() -> Iterator[StageProcess]:
+    stage = StageProcess(VIRTUAL)
+    try:
+        yield stage
+    finally:
+        stage.close()
+
+
+def onlooker_of(stage: StageProcess) -> Onlooker:
+    hello = stage.start()
+    assert hello.place is not None
+    assert hello.place[2:] == VIRTUAL.size
+    return Onlooker(hello.display, hello.place, SMALL)
+
+
+def test_a_film_is_seen_run(stage: StageProcess, tmp_path: Path) -> None:
+    manifest = Manifest(clips=(Clip(id="c", file="c.mp4", duration_s=4, emotion="fear"),))
+    clip = make_placeholders(manifest, tmp_path)[0].path
+    onlooker = onlooker_of(stage)
+    stage.send(show(Movie(id="film", kind="movie", clip="c"), clip))
+    heard: list[FromStage] = []
+    sights: list[Sight] = []
+    deadline = time.monotonic() + PATIENCE_S
+    while not any(isinstance(message, Done) for message in heard):
+        assert time.monotonic() < deadline
+        onlooker.look()
+        stage.socket.poll(20)
+        heard += stage.receive()
+        if (sight := onlooker.seen()) is not None:
+            sights.append(sight)
+    onlooker.close()
+    assert onlooker.trouble == ""
+    rows = np.array([row[1:3] for message in heard if isinstance(message, Flips) for row in message.rows])
+    during = [sight for sight in sights if rows[0, 0] + 0.4 < sight.time < rows[-1, 0] - 0.4]
+    seen = [read_frame_number(sight.pixels) for sight in during]
+    for sight, number in zip(during, seen, strict=True):
+        about = rows[np.abs(rows[:, 0] - sight.time) < 0.3, 1]  # a busy machine shows what it flips later
+        assert round(about.min() * 30) <= number <= round(about.max() * 30)
+    assert len(set(seen)) > 3, "the picture stood still"
+
+
+def test_a_stage_that_has_no_time_is_looked_at_instead(stage: StageProcess) -> None:
+    hello = stage.start()
+    previewer = Previewer([EDA], hello.mirror)
+    reader = PreviewReader(previewer.board.layout)
+    mirroring = Mirroring(stage, previewer, 5.0, SessionLog())
+
+    def newest(after: float) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.uint8]], float]:
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            mirroring.tick(True)
+            stage.socket.poll(20)
+            stage.receive()
+            picture = reader.picture("stage")
+            if picture is not None and picture.time > after:
+                return picture.pixels, picture.time
+        pytest.fail("no picture")
+
+    assert stage.pid is not None
+    process = psutil.Process(stage.pid)
+    try:
+        stage.send(show(FORM))
+        listen(stage, is_marker("question_onset/joy"))
+        newest(0.0)
+        process.send_signal(signal.SIGSTOP)
+        pixels, _ = newest(lsl_time() + 0.5)
+        assert np.abs(pixels - on_display(hello.display)).mean() < 2
+        process.send_signal(signal.SIGCONT)
+        newest(lsl_time() + 0.1)
+        mirroring.tick(False)  # lets go of the display, which then ends with its stage
+        stage.close()
+        wait_until(lambda: not is_there(hello.display))
+    finally:
+        reader.close()
+        previewer.close()
+        mirroring.close()
+
+
+def is_there(display: str) -> bool:
+    try:
+        mss.MSS(display=display).close()
+    except ScreenShotError:
+        return False
+    return True
+
+
+def test_a_display_that_is_gone_is_told_of(stage: StageProcess) -> None:
+    onlooker = onlooker_of(stage)
+    stage.close()
+    deadline = time.monotonic() + PATIENCE_S
+    while not onlooker.trouble:
+        assert time.monotonic() < deadline
+        onlooker.look()
+        time.sleep(0.02)
+        assert onlooker.seen() is None
+    onlooker.close()
