@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -354,6 +354,21 @@ def create(config: Config) -> LslStream:
 def plugged_in() -> list[dict[str, Any]]:
     """Return the streams that are announced on this network now."""
     return [asdict(found) for found in list_streams()]
+
+
+def unrecorded(configs: Iterable[DeviceConfig], wait_s: float = 1.0) -> list[StreamInfo]:
+    """Return the streams on this network that none of ``configs`` records; those of labcapture itself left out."""
+    mine = [config for config in configs if isinstance(config, Config) and config.simulated is None]
+    return [found for found in list_streams(wait_s) if not (_is_ours(found) or any(_is_meant(c, found) for c in mine))]
+
+
+def _is_ours(found: StreamInfo) -> bool:
+    return found.source_id.startswith("labcapture-")
+
+
+def _is_meant(config: Config, found: StreamInfo) -> bool:
+    given = ((config.stream_type, found.type), (config.stream_name, found.name), (config.source_id, found.source_id))
+    return all(wanted in {None, told} for wanted, told in given)
 
 
 def contract_config() -> Config:

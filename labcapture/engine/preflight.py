@@ -18,6 +18,7 @@ from pathlib import Path
 
 from labcapture.core.cancelling import NEVER, Cancellation
 from labcapture.core.errors import LabcaptureError
+from labcapture.devices.lsl import StreamInfo, unrecorded
 from labcapture.devices.rig import StageSettings, load_rig
 from labcapture.engine.aside import Aside
 from labcapture.engine.awake import Awake
@@ -30,6 +31,7 @@ from labcapture.engine.preflight_rig import (
     judge_device,
     judge_films,
     judge_machine,
+    judge_network,
     judge_sleep,
     judge_stage,
 )
@@ -109,6 +111,10 @@ def preflight(wanted: Wanted, progress: Progress = lambda what: None, cancelled:
         if wanted.stage and wanted.looks_at("stage"):
             screen = Aside("stage", "stage", partial(_try_stage, rig.stage), _nothing)
             stack.callback(screen.close)
+        others: Aside[list[StreamInfo]] | None = None
+        if wanted.looks_at("network"):
+            others = Aside("network", "network", lambda _: unrecorded(rig.devices), _nothing)
+            stack.callback(others.close)
         stack.callback(close_all, devices, SessionLog())  # also if it is interrupted while they open
         opened = list(zip(devices, try_open(devices, cancelled), strict=True))
         drivers = [driver for driver, error in opened if error is None]
@@ -116,6 +122,7 @@ def preflight(wanted: Wanted, progress: Progress = lambda what: None, cancelled:
         if screen is not None:
             progress("trying the participant's screen")
         facts = screen.result(cancelled) if screen else None  # its start would disturb what is measured
+        unknown = None if others is None else [str(stream) for stream in others.result(cancelled)]
         machine = _measure(drivers, ear, wanted, progress, cancelled) if drivers or whole else None
         is_awake = whole and (awake.holds or sleep_inhibited())
     progress("judging")
@@ -125,6 +132,8 @@ def preflight(wanted: Wanted, progress: Progress = lambda what: None, cancelled:
         rows += judge_device(driver.config, driver.streams, failure)
         for spec in driver.streams if failure is None else ():
             rows += judge_stream(ear.streams[spec.name])
+    if unknown is not None:
+        rows.append(judge_network(unknown))
     if facts is not None:
         rows += judge_stage(facts)
     rows += judge_films(shown.films)
@@ -161,7 +170,7 @@ def _measure(
 
 
 def _nothing() -> None:
-    """Undo a trial of the screen, which closes it by itself."""
+    """Undo what closes all by itself."""
 
 
 def _try_stage(settings: StageSettings, cancelled: Cancellation) -> StageFacts:

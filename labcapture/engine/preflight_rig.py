@@ -37,6 +37,13 @@ def judge_device(config: DeviceConfig, specs: Sequence[StreamSpec], error: Labca
         yield row(config.name, "USB", verdict, f"USB {usb}", "USB 3", "Use a USB 3 port and cable.")
 
 
+def judge_network(others: Sequence[str]) -> Row:
+    """Return which LSL ``others`` are there that the rig does not record."""
+    reading = f"not recorded: {'; '.join(others)}" if others else "none"
+    mend = "Add a stream to the rig file if it belongs to this session."
+    return row("network", "other LSL streams", "warn" if others else "ok", reading, "none but the rig's", mend)
+
+
 @dataclass(frozen=True)
 class FilmFacts:
     """One clip of the protocol."""

@@ -14,7 +14,7 @@ Verdict = Literal["ok", "warn", "fail"]
 class Row(Model):
     """The answer to one question."""
 
-    group: str = Field(description="Device, stage, films, disk or machine")
+    group: str = Field(description="Device, network, stage, films, disk or machine")
     name: str
     verdict: Verdict
     reading: str

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pylsl
 import pytest
 
 from labcapture.core.cancelling import Cancellation
@@ -75,6 +77,30 @@ def test_dim_light_flat_skin_and_a_clipping_voice_each_turn_their_row(tmp_path: 
     assert all(row.mend for row in report.failed)
 
 
+def test_a_camera_that_is_set_wrongly_turns_its_rows(tmp_path: Path) -> None:
+    options = "enable_auto_exposure: 0, exposure: 500, auto_exposure_priority: 1, power_line_frequency: 3"
+    color = f"color: {{width_px: 424, height_px: 240, options: {{{options}}}}}"
+    wrong = CAMERA.replace(f"color: {SMALL}", color)
+    report = checked(tmp_path, f"{wrong}, faults: {{drift_ppm: 30000}}}}}}")
+    clocks = {"color clock", "depth clock"}
+    assert failing(report.rows) == {"color exposure", "auto-exposure priority", "power line"} | clocks
+    rows = {row.name: row.reading for row in report.rows}
+    assert rows["color exposure"] == "50.0 ms"
+    assert rows["power line"] == "automatic"
+
+
+def test_a_stream_of_the_network_that_is_not_recorded_is_told(tmp_path: Path) -> None:
+    names = [f"{kind}-{uuid.uuid4().hex}" for kind in ("gaze", "buttons")]
+    outlets = [pylsl.StreamOutlet(pylsl.StreamInfo(name, "Test", 1, 0, pylsl.cf_int32, name)) for name in names]
+    recorded = f"{{kind: lsl, name: buttons, source_id: {names[1]}}}"
+    rows = checked(tmp_path, f"{recorded}, {EDA}}}}}", groups=("network",)).rows
+    assert [(row.group, row.name, row.verdict) for row in rows] == [("network", "other LSL streams", "warn")]
+    assert names[0] in rows[0].reading
+    assert names[1] not in rows[0].reading
+    assert "labcapture-" not in rows[0].reading
+    del outlets
+
+
 FILMS = ("there", "gone", "torn")
 PROTOCOL = """
 name: p
@@ -133,14 +159,17 @@ def test_a_device_that_is_missing_turns_its_row(tmp_path: Path) -> None:
 
 
 def frames(
-    rate_hz: float = 30.0, metadata: dict[str, int] | None = None, attributes: dict[str, Any] | None = None
+    rate_hz: float = 30.0,
+    metadata: dict[str, int] | None = None,
+    attributes: dict[str, Any] | None = None,
+    pace: float = 1.0,
 ) -> StreamMeasure:
     spec = StreamSpec("color", "frames", "uint8", (4, 4, 3), "", 30.0, attributes=attributes or {}, clock="camera")
     measure = StreamMeasure(spec, "camera")
     told = {"frame_counter": 1, "sensor_timestamp": 1, "actual_exposure": 9800, "timestamp_domain": 0}
     told = told if metadata is None else metadata
     for i in range(round(3 * rate_hz)):
-        measure.take(Frame("color", np.zeros((4, 4, 3), np.uint8), i, i / rate_hz, 100 + i / rate_hz, told))
+        measure.take(Frame("color", np.zeros((4, 4, 3), np.uint8), i, pace * i / rate_hz, 100 + i / rate_hz, told))
     return measure
 
 
@@ -172,6 +201,7 @@ TOLD = {"frame_counter": 1, "sensor_timestamp": 1, "actual_exposure": 9800, "tim
         (lambda: frames(metadata={**TOLD, "actual_exposure": 40_000}), {"color exposure"}),
         (lambda: frames(metadata={**TOLD, "timestamp_domain": 1}), {"color time domain"}),
         (lambda: frames(metadata={"timestamp_domain": 0}), {"color metadata"}),
+        (lambda: frames(pace=1.01), {"color clock"}),
         (lambda: frames(attributes={"option_auto_exposure_priority": 1.0}), {"auto-exposure priority"}),
         (lambda: frames(attributes={"option_power_line_frequency": 3.0}), {"power line"}),
         (lambda: voice(NOISE * 1000), set()),

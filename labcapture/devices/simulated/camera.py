@@ -39,6 +39,7 @@ _MAX_PICTURES = 400  # 1.8 GB at 1280 x 720
 _COLOR_PHASE_S = 0.004  # the two sensors of a D415 are not synchronised
 _WRAP_US = 1 << 32
 _EXPOSURE_US: dict[Stream, int] = {"color": 9_800, "depth": 8_500}
+_EXPOSURE_UNIT_US: dict[Stream, int] = {"color": 100, "depth": 1}  # of the sensors' option
 _READOUT_US = 11_000  # from mid-exposure to the start of the transfer
 
 _ECHOED = {  # options that the camera repeats in the metadata of its colour frames
@@ -360,11 +361,17 @@ class SoftwareD415:
                 (rs.frame_metadata_value.frame_timestamp, transfer_us),
                 (rs.frame_metadata_value.backend_timestamp, int(now_ms - late_ms)),
                 (rs.frame_metadata_value.time_of_arrival, int(now_ms)),
-                (rs.frame_metadata_value.actual_exposure, self._exposure_us[planned.stream]),
+                (rs.frame_metadata_value.actual_exposure, self._exposed_us(planned.stream, port.sensor)),
             ):
                 port.sensor.set_metadata(value, number)
             port.sensor.on_video_frame(frame)
         return None
+
+    def _exposed_us(self, stream: Stream, sensor: Sdk) -> int:
+        """Return how long a picture was exposed: as set by hand, where the automatics are off."""
+        if self._eye is not None or sensor.get_option(rs.option.enable_auto_exposure):
+            return self._exposure_us[stream]
+        return round(float(sensor.get_option(rs.option.exposure)) * _EXPOSURE_UNIT_US[stream])
 
     def _note(self, frame: Planned, delivered: float | None, lost: Loss | None) -> None:
         captured = self._start + frame.captured_s

@@ -84,7 +84,7 @@ class Faults(Model):
 
     drop: Drops = Field(default=Drops(), description="Frames that the camera loses")
     jitter: Jitter = Field(default=Jitter(), description="Delay of delivery beyond the smallest one")
-    drift_ppm: float = Field(default=0.0, ge=-500, le=500, description="How much too fast the device clock runs")
+    drift_ppm: float = Field(default=0.0, ge=-50_000, le=50_000, description="How much too fast the device clock runs")
     slowed: tuple[Slowed, ...] = Field(default=(), description="Frames that take longer")
     stalls: tuple[Stall, ...] = Field(default=(), description="Times without delivery")
     disconnects: tuple[Disconnect, ...] = Field(default=(), description="Times without a camera")
