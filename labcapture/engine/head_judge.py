@@ -40,6 +40,7 @@ class HeadJudge:
         self._window: deque[HeadReading] = deque()
         self._pictures = self._faces = 0
         self._good_since: float | None = None
+        self._previous = -math.inf
 
     def update(self, reading: HeadReading) -> HeadView:
         """Take in a reading and return how things stand."""
@@ -53,6 +54,9 @@ class HeadJudge:
         readings = found if present else []
         limits = judge(readings, self._targets, self._min_z, self._max_z)
         good = present and reading.seen == "face" and all(limit.ok for limit in limits)
+        if reading.time - self._previous > WINDOW_S:
+            self._good_since = None  # nobody knows what was meanwhile
+        self._previous = reading.time
         self._good_since = (reading.time if self._good_since is None else self._good_since) if good else None
         held = 0.0 if self._good_since is None else reading.time - self._good_since
         green = good and held >= self._targets.hold_s

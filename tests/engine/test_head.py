@@ -167,6 +167,15 @@ def test_green_needs_all_limits_for_the_whole_time() -> None:
     assert moved[-1].held_s == 0
 
 
+def test_a_time_without_pictures_does_not_count_as_held() -> None:
+    judge = HeadJudge(TARGETS, 438.0)
+    for i in range(5):
+        judge.update(dataclasses.replace(GOOD, time=i * 0.2))
+    after = judge.update(dataclasses.replace(GOOD, time=5.0))
+    assert (after.green, after.held_s) == (False, 0.0)
+    assert judge.update(dataclasses.replace(GOOD, time=5.2)).held_s == pytest.approx(0.2)
+
+
 def test_a_face_that_is_gone_is_not_green() -> None:
     judge = HeadJudge(TARGETS, 438.0)
     for i in range(15):
