@@ -16,6 +16,7 @@ WINDOW_S = 1.0
 """Measures are medians over so long."""
 _LEAST_FOUND = 0.5  # share of the pictures of the window in which the face must have been found
 _MARGIN_MM = 15.0  # who is told to move should come to stand well inside
+_ROUGHLY = 1.25  # heads differ so much in size: one that is as far off by its size alone may be in its place
 _BLIND_MM = 8.0  # as near to minZ as this, the nearest point may be one that is not measured at all
 _ADVICE = {
     "covered": "Take the hand from the face.",
@@ -149,8 +150,9 @@ def advise(limits: Iterable[HeadLimit], readings: Iterable[HeadReading], targets
 
 
 def _advise_distance(broken: HeadLimit, its: list[HeadReading], targets: HeadTargets, min_z_mm: float) -> str:
-    distance = _median(its, lambda it: it.nearest_mm)
+    distance, farthest = _median(its, lambda it: it.nearest_mm), targets.distance_mm[1]
     if distance is None or distance < min_z_mm + _BLIND_MM:  # what is nearer has no depth: only the size tells
+        farthest *= _ROUGHLY
         sizes = [it.size_mm for it in its if it.size_mm is not None]
         distance = min(float(np.median(sizes)), distance or math.inf) if sizes else distance
     if distance is None:
@@ -158,7 +160,7 @@ def _advise_distance(broken: HeadLimit, its: list[HeadReading], targets: HeadTar
     least, most = least_mm(targets, min_z_mm), targets.distance_mm[1]
     if distance < least:
         return f"Move back {_cm(least + _MARGIN_MM - distance)} cm."
-    if distance > most:
+    if distance > farthest:
         return f"Come {_cm(distance - most + _MARGIN_MM)} cm closer."
     if broken.name == "nearest_mm":  # large enough, far enough, and yet no depth
         return "Take off what shines or hides the face: the depth has holes."

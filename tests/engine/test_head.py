@@ -125,6 +125,8 @@ def test_tilt_and_chin_are_measured_and_told() -> None:
         (SimulatedHead(light=0.3), "Turn the lamp up."),
         (SimulatedHead(light=2.2), "Turn the lamp down."),
         (SimulatedHead(holes=0.25), "Take off what shines or hides the face: the depth has holes."),
+        (SimulatedHead(holes=0.6), "Take off what shines or hides the face: the depth has holes."),
+        (SimulatedHead(holes=0.6, size=0.85), "Take off what shines or hides the face: the depth has holes."),
         (SimulatedHead(x_mm=110), "Move to your right."),
         (SimulatedHead(x_mm=-110), "Move to your left."),
         (SimulatedHead(yaw_deg=75), "Turn the face to the camera."),
