@@ -11,6 +11,7 @@ from typing import Any
 
 from labcapture.core.clock import lsl_time
 from labcapture.engine.asking import Asking
+from labcapture.engine.discretion import Discretion
 from labcapture.engine.messages import MarkerView
 from labcapture.engine.opening import Opened
 from labcapture.protocol import events as runs
@@ -45,6 +46,7 @@ class Conduct:
         speed = 1.0 if opened.command.autopilot is None else opened.command.speed
         self.asking = Asking(opened.recorder, opened.sound, f"{order.seed} {order.participant}", speed)
         self.reports = {p.step.id: p.step.about for p in order.steps if isinstance(p.step, Form) and p.step.about}
+        self.discretion = Discretion(order)
         self.markers: deque[MarkerView] = deque(maxlen=_MARKERS_SHOWN)
         self.step_started: float | None = None
         """Monotonic."""
@@ -230,7 +232,8 @@ class Conduct:
         """Enter a marker at LSL ``time`` (now if None)."""
         moment = lsl_time() if time is None else time
         if label != "step_offset":  # the next step's onset says as much
-            self.markers.append(MarkerView(time=moment, label=step if label == "step_onset" else label))
+            words = self.discretion.told(step if label == "step_onset" else label)
+            self.markers.append(MarkerView(time=moment, label=words))
         self._recorder.marker(moment, label, source, step)
 
     def _since_clip(self, moment: float) -> float:

@@ -9,6 +9,7 @@ from contextlib import suppress
 import numpy as np
 from numpy.typing import NDArray
 
+from labcapture.core.clock import lsl_time
 from labcapture.core.errors import StageError
 from labcapture.engine.log import SessionLog
 from labcapture.engine.onlooker import Onlooker
@@ -44,11 +45,15 @@ class Mirroring:
         self._due = -math.inf
         self._asked: float | None = None
         self._shown = -math.inf  # LSL time of the newest picture
+        self._is_covered = False
         self._hello: Hello | None = None
         self._onlooker: Onlooker | None = None
 
-    def tick(self, is_open: bool) -> None:
-        """Show the picture that has come, and ask for the next one when it is due and there is a screen to ask."""
+    def tick(self, is_open: bool, is_secret: bool = False) -> None:
+        """Show the picture that has come, and ask for the next one when it is due and there is a screen to ask.
+
+        While what the participant sees is secret, a black picture stands for it, and none is asked for.
+        """
         now = time.monotonic()
         if (seen := self._stage.seen()) is not None:
             self._asked = None
@@ -57,6 +62,10 @@ class Mirroring:
             self.close()
             self._asked = None
             return
+        if is_secret:
+            self._cover()
+            return
+        self._is_covered = False
         if math.isinf(self._period_s):
             return
         pace = max(self._period_s, 1 / self._previewer.rate_hz)
@@ -76,6 +85,14 @@ class Mirroring:
         if self._onlooker is not None:
             self._onlooker.close()
             self._onlooker = None
+
+    def _cover(self) -> None:
+        """Show black; what was seen until now is not to be shown later either."""
+        self._shown = lsl_time()
+        hello = self._stage.hello
+        if not self._is_covered and hello is not None and hello.mirror is not None:
+            self._is_covered = True
+            self._previewer.board.show_stage(np.zeros((*hello.mirror[::-1], 3), np.uint8), self._shown)
 
     def _look_on(self) -> Onlooker | None:
         """Show what an onlooker has seen; return it, None where there can be none."""

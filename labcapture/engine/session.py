@@ -61,6 +61,7 @@ class Session:
         self._paused: float | None = None  # LSL s
         self._screen = ScreenCare(opened)
         self._mirroring = Mirroring(opened.stage, opened.previewer, opened.plan.rig.stage.mirror_hz, self._log)
+        self._covered = False  # the participant sees what the console may not
         self._redo_due = False  # the autopilot repeats the step as soon as the screen is back
         self._stage_heard = time.monotonic()
         self._watch = Watch(self._alarms, opened.intake.monitors, self._recorder, opened.previewer, self._plan.out)
@@ -128,9 +129,11 @@ class Session:
             case told.Skip():
                 self._operate(runs.Skip(command.reason or "skipped"), "skip", command.time)
             case told.Redo():
-                self._operate(runs.Redo(command.step), "redo", command.time)
+                step = None if command.step is None else self._meant(command.step)
+                self._operate(runs.Redo(step), "redo", command.time)
             case told.Jump():
-                self._operate(runs.Jump(command.step), f"jump {command.step}", command.time)
+                place = self._meant(command.step)
+                self._operate(runs.Jump(place), f"jump {place}", command.time)
             case told.Confirm():
                 self._head.pass_by(command.reason)
                 self._operate(runs.Confirm(command.reason), "confirm", command.time)
@@ -195,7 +198,7 @@ class Session:
         for message in self._opened.stage.receive() if self._screen.is_open else ():
             self._stage_heard = time.monotonic()
             self._hear(message)
-        self._mirroring.tick(self._screen.is_open)
+        self._mirroring.tick(self._screen.is_open, self._is_covered())
         if self._screen.poll():
             self._screen_tried()
         if not self.over and self._abort_due is not None and time.monotonic() > self._abort_due:
@@ -232,6 +235,8 @@ class Session:
         match message:
             case stage.Marker():
                 self._conduct.hear_marker(message)
+                if "onset" in message.label and not self._conduct.discretion.hides(message.step):
+                    self._covered = False
                 self._opened.loop.mark(message.label, message.time, message.step)
             case stage.Flips():
                 self._recorder.flips(message.step, self._runner.view().trial or "", message.rows)
@@ -243,7 +248,7 @@ class Session:
             case stage.Done():
                 self._log.info("step ended", **message.model_dump(exclude={"type"}))
                 if message.outcome == "failed":
-                    cause = f"step {message.step} failed: {message.message}"
+                    cause = self._conduct.discretion.told(f"step {message.step} failed: {message.message}")
                     self._alarms.set("stage", "step", True, cause, "Redo it.")
                 self._conduct.hear_done(message)
                 self._advance(runs.StepDone(message.step, message.outcome, message.message, message.take))
@@ -282,7 +287,7 @@ class Session:
             actions = self._runner.handle(follows)
             follows = self._conduct.perform(actions, lsl_time() if moment is None else moment)
             if follows is not None and follows.outcome == "failed":
-                cause = f"step {follows.step} failed: {follows.reason}"
+                cause = self._conduct.discretion.told(f"step {follows.step} failed: {follows.reason}")
                 self._alarms.set("stage", "step", True, cause, "Go on, or redo the clip.")
         if self._conduct.finish is not None:
             self._completed, self.over = self._conduct.finish.completed, True
@@ -358,14 +363,14 @@ class Session:
         """Return the session's part of a `labcapture.engine.messages.Snapshot`."""
         now = time.monotonic()
         run, status = self._runner.view(), self._recorder.status()
-        step_elapsed = self._step_elapsed_s()
+        step_elapsed, discretion = self._step_elapsed_s(), self._conduct.discretion
         return {
             **rig_view(self._opened, status),
             "markers": tuple(self._conduct.markers),
-            "trial": run.trial,
-            "step": run.index,
-            "steps": tuple(step_view(step, status.verdicts) for step in run.steps),
-            "prompt": self._prompt(),
+            "trial": None if run.trial is None else discretion.told(run.trial),
+            "step": discretion.place(run.index),
+            "steps": discretion.steps([step_view(step, status.verdicts) for step in run.steps]),
+            "prompt": discretion.prompt(self._prompt()),
             "head": self._head.view,
             "balance": self._runner.balance,
             "elapsed_s": now - self._started if self._started else 0.0,
@@ -378,6 +383,16 @@ class Session:
     def _step_elapsed_s(self) -> float:
         started = self._conduct.step_started
         return time.monotonic() - started if started else 0.0
+
+    def _is_covered(self) -> bool:
+        """Whether the participant sees what the console may not: until the onset of a step that is no secret."""
+        present = self._runner.present
+        self._covered = self._covered or (present is not None and self._conduct.discretion.hides(present.id))
+        return self._covered
+
+    def _meant(self, step: str) -> str:
+        views = [step_view(it, {}) for it in self._runner.view().steps]
+        return self._conduct.discretion.meant(step, views)
 
     def _prompt(self) -> told.Prompt | None:
         asked = self._conduct.asking.present
