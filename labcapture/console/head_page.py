@@ -10,7 +10,7 @@ from labcapture.console.parts import Elided, KeyButton
 from labcapture.console.previews import Previews
 from labcapture.console.theme import Theme, mark
 from labcapture.core.errors import LabcaptureError
-from labcapture.engine.check_messages import Calibrate, CalibrationView, Cancel
+from labcapture.engine.check_messages import SHOWING, Calibrate, CalibrationView, Cancel
 from labcapture.engine.messages import Snapshot
 
 
@@ -110,6 +110,8 @@ class HeadPage(QWidget):
             self._tell("Not measured", view.error, "odd")
         elif not view.doing:
             self._tell("Ended", self._rig, "")
+        elif view.doing != SHOWING:
+            self._tell("Opening the camera …", view.doing, "")
         elif view.good:
             held = "  ·  ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in view.locked.items())
             self._tell("The head was in its place", f"held: {held}" if held else "the camera holds nothing", "calm")

@@ -39,7 +39,8 @@ def _calm(snapshot: Snapshot) -> Headline:
     if snapshot.state is EngineState.IDLE and snapshot.check is not None and snapshot.check.doing:
         return Headline("IDLE", "looking at the rig", "quiet")
     if snapshot.state in _STATES:
-        return Headline(*_STATES[snapshot.state])
+        word, detail, tone = _STATES[snapshot.state]
+        return Headline(word, snapshot.doing or detail, tone)
     where = _question_count(snapshot) or _clip_count(snapshot) or _step_count(snapshot)
     if snapshot.state is EngineState.PAUSED:
         return Headline("PAUSED", where, "held")

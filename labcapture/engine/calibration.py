@@ -12,7 +12,7 @@ from labcapture.core.chunks import AudioBlock, Chunk, Frame, Samples, StreamSpec
 from labcapture.core.errors import DeviceError, EngineError, LabcaptureError
 from labcapture.devices.base import HoldsExposure
 from labcapture.devices.rig import load_rig
-from labcapture.engine.check_messages import CANCELLING, Calibrate, CalibrationView
+from labcapture.engine.check_messages import CANCELLING, SHOWING, Calibrate, CalibrationView
 from labcapture.engine.driving import Driver, as_device_error, opening_words
 from labcapture.engine.head import HeadWatch
 from labcapture.engine.head_messages import HeadView
@@ -108,7 +108,7 @@ class Calibration:
             if camera is not None:
                 camera.hold_exposure(None)
             driver.start(emit)
-            self._tell(doing="showing the head", simulated=any(spec.simulated for spec in streams))
+            self._tell(doing=SHOWING, simulated=any(spec.simulated for spec in streams))
             self._layout = previewer.board.layout
             self._follow(driver, watch, camera, cancelled)
 

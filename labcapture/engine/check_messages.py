@@ -11,6 +11,8 @@ from labcapture.engine.preflight_rows import Row
 
 CANCELLING = "cancelling"
 """What is being done, in every view, from a `Cancel` on until all is released."""
+SHOWING = "showing the head"
+"""What a calibration does once its camera is open."""
 
 
 class Preflight(Model):

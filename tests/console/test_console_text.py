@@ -30,6 +30,7 @@ def test_a_size_is_right_to_three_figures(number: float) -> None:
     [
         (EngineState.IDLE, {}, "IDLE", "no session is open"),
         (EngineState.PREPARING, {}, "PREPARING", "opening rig and screen"),
+        (EngineState.PREPARING, {"doing": "cancelling"}, "PREPARING", "cancelling"),
         (EngineState.READY, {}, "READY", "Space starts the session"),
         (EngineState.RUNNING, {}, "RECORDING", "clip 2 of 2"),
         (EngineState.RUNNING, {"trial": None, "step": 6}, "RUNNING", "step 7 of 8"),
