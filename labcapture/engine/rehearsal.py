@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ from labcapture.engine.driving import as_device_error, close_all, open_all, open
 from labcapture.engine.intake import Intake
 from labcapture.engine.log import SessionLog
 from labcapture.engine.preflight_rows import Row, row
+from labcapture.engine.preflight_streams import LEAST_RATE
 from labcapture.engine.previewer import Previewer
 from labcapture.protocol.rule import QualityRule
 from labcapture.recording.recorder import Recorder, SessionHeader, create_folder
@@ -30,6 +32,7 @@ from labcapture.recording.verify import verify
 GROUP = "rehearsal"
 _DELIVER_S = 15.0
 _FINISH_S = 30.0
+_EDGES_S = 0.5  # of a recording: what falls before its first and after its last picture
 _FOLDER = ".labcapture-rehearsal"  # no session browser, and no count of sessions, looks into it
 
 Progress = Callable[[str, float], None]
@@ -103,7 +106,8 @@ def _record(rig: Rig, command: Rehearse, place: Path, progress: Progress, cancel
         recorder.wait_trials(_FINISH_S)
         for driver in drivers:
             driver.stop()
-        return {**recorder.close(completed=True), "folder": folder}
+        rates = {spec.name: spec.rate_hz for spec in streams}
+        return {**recorder.close(completed=True), "folder": folder, "rates": rates}
 
 
 def _header(rig: Rig, rig_text: str, simulated: bool) -> SessionHeader:
@@ -129,11 +133,16 @@ def _judge_streams(facts: dict[str, Any], seconds: float) -> Iterator[Row]:
     """Yield what came of each stream."""
     for name, count in facts["recorded"].items():
         before, by = facts["lost_before_us"].get(name, 0), facts["lost_by_us"].get(name, 0)
-        verdict = "fail" if by or not count else "warn" if before else "ok"
+        least = math.floor(LEAST_RATE * facts["rates"][name] * max(0.0, seconds - _EDGES_S))
+        verdict = "fail" if by or count < least else "warn" if before else "ok"
         lost = f"{before} lost before us, {by} lost by us" if before or by else "none lost"
         reading = f"{count} in {seconds:.0f} s, {lost}"
-        mend = "Close other programs; record to a faster disk." if by else "Use another cable or port."
-        yield row(GROUP, name, verdict, reading, "none lost", mend)
+        mend = "Use another cable or port."
+        if by:
+            mend = "Close other programs; record to a faster disk."
+        elif count < least and not before:  # it sends less by itself
+            mend = "Give a camera more light; look at the rates in the preflight."
+        yield row(GROUP, name, verdict, reading, f"at least {least}, none lost" if least else "none lost", mend)
 
 
 def _judge(problems: list[str], checked: dict[str, int], facts: dict[str, Any]) -> Row:

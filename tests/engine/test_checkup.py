@@ -133,6 +133,19 @@ def test_a_rehearsal_is_verified_and_leaves_nothing(client: Client, tmp_path: Pa
     assert not Path(out).exists()
 
 
+def test_a_rehearsal_tells_a_camera_that_slows_down_in_dim_light(client: Client, tmp_path: Path) -> None:
+    rig, protocol, out = _inputs(tmp_path)
+    file = Path(rig)
+    slow = "pictures: 2, faults: {slowed: [{frames: '0-100000', factor: 2}]}"
+    file.write_text(file.read_text(encoding="utf-8").replace("pictures: 2", slow), encoding="utf-8")
+    client.command(Rehearse(rig=rig, protocol=protocol, out=out, seconds=3))
+    view, _ = _wait(client)
+    color = next(row for row in view.rows if row.name == "color")
+    assert (color.verdict, color.limit) == ("fail", "at least 72, none lost")
+    assert "none lost" in color.reading
+    assert "light" in color.mend
+
+
 def test_a_wrong_rig_file_is_told(client: Client, tmp_path: Path) -> None:
     client.command(Preflight(rig=str(tmp_path / "none.yaml"), seconds=1))
     view, _ = _wait(client)
