@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -87,6 +88,16 @@ def test_a_camera_that_is_set_wrongly_turns_its_rows(tmp_path: Path) -> None:
     rows = {row.name: row.reading for row in report.rows}
     assert rows["color exposure"] == "50.0 ms"
     assert rows["power line"] == "automatic"
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the screen is named as X has it")
+def test_a_sensor_that_falls_silent_and_a_screen_that_is_not_there_turn_their_rows(tmp_path: Path) -> None:
+    rig = tmp_path / "rig.yaml"
+    silent = f"{EDA}faults: [{{kind: silent, at_s: 1, seconds: 600}}]}}}}"
+    rig.write_text(f"name: r\ndevices: [{silent}]\nstage: {{display: ':177'}}\n", encoding="utf-8")
+    report = preflight(Wanted(rig, out=tmp_path, seconds=1.5))
+    assert failing(report.rows) == {"eda flows", "screen"}
+    assert all(row.mend for row in report.failed)
 
 
 def test_a_stream_of_the_network_that_is_not_recorded_is_told(tmp_path: Path) -> None:
