@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from labcapture.core.errors import BadInput
 from labcapture.reading.signals import Signal
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ class Moment:
 
 def moment(session: Session, trial: Trial, time: float, window_s: float, periods: float) -> Moment:
     """Return what `labcapture.reading.trial.Trial.at` promises."""
+    if not math.isfinite(time):
+        raise BadInput(f"is no time: {time}", f"trial {trial.id}", "Give LSL seconds, such as trial.start + 1.5.")
     notes = []
     if not trial.start <= time < trial.stop:
         away = trial.start - time if time < trial.start else time - trial.stop

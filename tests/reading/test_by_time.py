@@ -65,6 +65,12 @@ def test_outside_of_the_trial_is_said(recorded: Path) -> None:
         assert (len(moment.eda), len(moment.voice)) == (0, 0)
 
 
+@pytest.mark.parametrize("time", [float("nan"), float("inf")])
+def test_what_is_no_time_is_refused(time: float, recorded: Path) -> None:
+    with labcapture.open(recorded) as session, pytest.raises(BadInput, match=r"trial 01_a: is no time.*LSL seconds"):
+        session.trials["01_a"].at(time)
+
+
 def test_pairs_come_in_order_with_the_depth_beside(recorded: Path) -> None:
     with labcapture.open(recorded) as session:
         trial = session.trials["03_e"]
