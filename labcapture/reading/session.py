@@ -119,6 +119,8 @@ class Session:
         if self.is_packed:
             return str(self.attributes["packed_from"])
         path = self.folder / schema.CHECKSUMS_FILE
+        if not path.is_file():
+            raise RecordingError("is missing", str(path), f"Run: labcapture recover {self.folder}")
         with reading(path):
             return hashlib.sha256(path.read_bytes()).hexdigest()
 

@@ -15,11 +15,18 @@ from labcapture.recording.schema import REGISTRY, Entry, File, find
 from labcapture.recording.store import table_dtype
 
 _BLOCK_ROWS = 1_000_000
+_PLAIN = {
+    "already open for write": "it was not closed in order",
+    "truncated file": "it is shorter than it was: its end is cut off",
+    "file signature not found": "it is no HDF5 file",
+}
+"""What HDF5 says, and what that means."""
 
 
 def plainly(error: BaseException) -> str:
     """Return why a file does not open, in our words where HDF5's would send the reader to a tool that truncates it."""
-    return "it was not closed in order" if "already open for write" in str(error) else str(error).strip("'\"")
+    said = str(error)
+    return next((plain for word, plain in _PLAIN.items() if word in said), said.strip("'\""))
 
 
 def nonconformities(file: h5py.File, kind: File, name: str) -> Iterator[str]:

@@ -104,6 +104,7 @@ class _Check:
         self.folder = folder
         self.result = VerifyResult(str(folder))
         self._progress = progress
+        self._unread = False  # whether a file could not be read: then nothing adds up, and that says nothing
         files = [file for file in folder.rglob("*") if file.is_file()]
         self._total = sum(file.stat().st_size for file in files)
 
@@ -180,12 +181,14 @@ class _Check:
         try:
             h5 = h5py.File(path, "r")
         except DAMAGE as error:
+            self._unread = True
             yield f"{name}: cannot be opened ({plainly(error)}); run: labcapture recover {self.folder}"
             return
         with h5:
             try:
                 check_file(h5, name, self.folder if kind == "session" else None)
             except RecordingError as error:
+                self._unread = True
                 yield str(error)
                 return
             witness = Witness(self.folder, h5, kind, name, journal, self._tick)
@@ -202,6 +205,7 @@ class _Check:
                 except DAMAGE as error:
                     yield f"{name}: is damaged: {plainly(error)}"
                 except _NotForUs:
+                    self._unread = True
                     break
         self.result.checked["rows"] += witness.rows
         for dataset, count in witness.frames.items():
@@ -233,6 +237,8 @@ class _Check:
             return
         except DAMAGE as error:
             yield f"{file.name}: is damaged ({error})"
+            return
+        if self._unread:
             return
         try:
             yield from self._add_up(summary, counts)

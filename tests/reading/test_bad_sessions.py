@@ -14,6 +14,7 @@ from labcapture.cli import main
 from labcapture.core.errors import LabcaptureError
 from labcapture.export import formats
 from labcapture.recording import schema
+from labcapture.recording.verify import verify
 
 
 def _set(name: str, value: object) -> Callable[[Path], Path]:
@@ -131,6 +132,23 @@ def test_a_session_that_lacks_a_trial_is_not_handed_on(
     out = tmp_path / "out"
     out.mkdir()
     assert "03_e" in _complaint(command, copied, out, capsys)
+
+
+def test_without_checksums_an_export_says_what_to_do(
+    copied: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (copied / schema.CHECKSUMS_FILE).unlink()
+    out = tmp_path / "out"
+    out.mkdir()
+    line = _complaint("csv", copied, out, capsys)
+    assert "checksums: is missing. Run: labcapture recover" in line
+
+
+@pytest.mark.parametrize("spoil", [_set("version", schema.VERSION + 1), _half])
+def test_what_cannot_be_read_is_not_told_as_lost(spoil: Callable[[Path], Path], copied: Path) -> None:
+    problems = verify(spoil(copied)).problems
+    assert len(problems) == 2, "that it was changed, and why it cannot be read"
+    assert _tells(problems[1], "of format version|its end is cut off")
 
 
 def test_verify_says_no_to_what_is_damaged(
