@@ -25,6 +25,7 @@ from typing import Any
 
 from labcapture import __version__
 from labcapture.core.errors import BadInput, RecordingError
+from labcapture.export import proof
 from labcapture.export.bids_signals import physio_of, write_physio
 from labcapture.export.bids_tables import (
     BEH_COLUMNS,
@@ -44,6 +45,7 @@ OPTIONS: Mapping[str, str] = {
     "sound": "yes (default) or no",
     "video": "no (default) or h264: a film of each trial's colour pictures",
     "depth": "no (default) or ffv1: a lossless film of each trial's depth pictures, 16-bit grey",
+    **proof.OPTION,
 }
 _VERSION = "1.11.0"
 _FILMS = {"color": "video=h264", "depth": "depth=ffv1"}
@@ -64,6 +66,7 @@ def export(session: Session, out: Path, options: Mapping[str, str], progress: Pr
     for name, values in (("sound", ("yes", "no")), ("video", ("no", "h264")), ("depth", ("no", "ffv1"))):
         if options.get(name, values[0]) not in values:
             raise BadInput("is no value of this option", f"--set {name}", f"There are: {', '.join(values)}.")
+    proof.check_option(options)
     sub = _label(session.participant, "the participant's pseudonym")
     ses = _label(options.get("session", session.session), "--set session")
     task = _label(options.get("task", session.paradigm), "--set task")
@@ -72,6 +75,8 @@ def export(session: Session, out: Path, options: Mapping[str, str], progress: Pr
     _enter(out, sub, session)
     notes: list[str] = []
     with Draft(out / f"sub-{sub}" / f"ses-{ses}", session, "bids", options) as draft:
+        if any(options.get(name.partition("=")[0], "no") != "no" for name in _FILMS.values()):
+            proof.prove(session, options, progress)
         making = _Making(draft, session, f"beh/sub-{sub}_ses-{ses}_task-{task}", options, progress, notes)
         making.all()
     return draft.exported("bids", tuple(notes))

@@ -26,6 +26,7 @@ from typing import Any
 
 from labcapture import __version__
 from labcapture.core.errors import BadInput, RecordingError
+from labcapture.export import proof
 from labcapture.export.casme3_clip import Clip
 from labcapture.export.casme3_interview import write_interview_film, write_signals
 from labcapture.export.casme3_labels import make_books
@@ -42,6 +43,7 @@ OPTIONS: Mapping[str, str] = {
     "depth": "aligned to the colour picture (default), own (as the depth camera sees it) or none",
     "film": "of an interview: h264 (default: video.mp4), ffv1 (video.mkv, every bit as recorded) or no",
     "workers": "threads that encode (as many as there are processors)",
+    **proof.OPTION,
 }
 _PARTS = {"A": "part_A", "B": "part_B", "C": "part_C", "C-unlabelled": "part_C-unlabelled"}
 
@@ -57,6 +59,7 @@ def export(session: Session, out: Path, options: Mapping[str, str], progress: Pr
         The session is there already, lacks what the layout needs, or the tree cannot be written.
     """
     how = How.of(options)
+    proof.check_option(options)
     part = _PARTS.get(session.part, "perception" if session.paradigm == "perception" else "none")
     is_interview = session.part.startswith("C")
     notes: list[str] = []
@@ -70,8 +73,8 @@ def export(session: Session, out: Path, options: Mapping[str, str], progress: Pr
     if session.holds(out):
         raise RecordingError("lies in the session itself", str(out), "Name another folder for the export.")
     _, folder = folder_of(out, session, part)
-    kept = {name: value for name, value in options.items() if name != "workers"}  # of no consequence for the files
-    with Draft(out / part / folder, session, "casme3", kept) as draft:
+    with Draft(out / part / folder, session, "casme3", options) as draft:
+        proof.prove(session, options, progress)
         about = _write(draft, session, clips, how, progress, notes) if clips else _about(session)
         _write_json(draft, "about.json", about | {"notes": notes})
         with shared(out):

@@ -31,6 +31,7 @@ Progress = Callable[[str, int, int], None]
 
 _ABOUT = ".export.json"
 _MAKING = ".making"
+_OF_NO_CONSEQUENCE = {"workers", "verify"}  # options that no file depends on
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,8 @@ class Draft:
                 "exists already; nothing was changed", str(final), "Name another folder, or remove it."
             )
         self._unsettled: list[str] = []
-        about = {"format": format, "session": session.fingerprint, "options": dict(options or {})}
+        chosen = {name: value for name, value in (options or {}).items() if name not in _OF_NO_CONSEQUENCE}
+        about = {"format": format, "session": session.fingerprint, "options": chosen}
         text = json.dumps(about, sort_keys=True, ensure_ascii=False)
         try:
             self.folder.mkdir(mode=0o750, parents=True, exist_ok=True)
@@ -114,6 +116,8 @@ class Draft:
                 self._finish()
         finally:
             self._hold.release()
+            if kind is not None and not any(path.is_file() for path in self.folder.rglob("[!.]*")):
+                shutil.rmtree(self.folder, ignore_errors=True)  # nothing that a later run could go on with
 
     def _finish(self) -> None:
         self.settle()

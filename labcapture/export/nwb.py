@@ -25,7 +25,7 @@ from pynwb.event import EventsTable, TimestampVectorData
 from pynwb.file import Subject
 from pynwb.image import ImageSeries
 
-from labcapture.export import video
+from labcapture.export import proof, video
 from labcapture.export.draft import Draft, Exported, Progress
 from labcapture.export.tables import EVENT_TABLES, jsonable, result_name, session_name, tables_of
 from labcapture.export.video import Films
@@ -51,6 +51,7 @@ def export(session: Session, out: Path, options: Mapping[str, str], progress: Pr
     notes: list[str] = []
     name = f"{session_name(session)}.nwb"
     with Draft(out / result_name(session, "nwb"), session, "nwb", options) as draft:
+        proof.prove(session, options, progress)
         for trial, camera in trials:
             told = f"{trial.id} {camera}"
             films.make(draft, trial, camera, _FOLDER, lambda n, what=told, at=done: progress(what, at + n, total))

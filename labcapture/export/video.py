@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labcapture.core.errors import BadInput
+from labcapture.export import proof
 from labcapture.export.draft import Draft, Exported, Progress
 from labcapture.export.tables import choice, jsonable, records, result_name, write_csv, write_json
 from labcapture.export.video_depth import colours, measured_range, parse_range
@@ -33,6 +34,7 @@ OPTIONS: Mapping[str, str] = {
     "sound": "yes (the default) or no",
     "depth": "of h264: colored (the default) or no; ffv1 keeps depth as 16-bit grey",
     "depth_mm": "of h264: nearest and farthest depth of the colours, such as 300-1500 (auto)",
+    **proof.OPTION,
 }
 
 
@@ -45,6 +47,7 @@ def export(session: Session, out: Path, options: Mapping[str, str], progress: Pr
     total = sum(len(trial[name]) for trial, name in trials)
     done = 0
     with Draft(out / result_name(session, "video"), session, "video", options) as draft:
+        proof.prove(session, options, progress)
         for trial, name in trials:
             films.make(
                 draft, trial, name, "", lambda n, what=f"{trial.id} {name}", at=done: progress(what, at + n, total)
@@ -69,6 +72,7 @@ class Films:
 
     def __init__(self, session: Session, options: Mapping[str, str]) -> None:
         self._session = session
+        proof.check_option(options)
         self.codec: Codec = CODECS[choice(options, "codec", tuple(CODECS))]
         self._has_sound = choice(options, "sound", ("yes", "no")) == "yes"
         self._has_depth = choice(options, "depth", ("colored", "no")) == "colored"

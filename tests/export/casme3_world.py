@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from labcapture.core.chunks import AudioBlock, ClockOffset, Samples, StreamSpec
+from labcapture.core.chunks import AudioBlock, Cause, ClockOffset, Gap, Samples, StreamSpec
 from labcapture.core.clock import lsl_time
 from labcapture.protocol.rule import QualityRule
 from labcapture.recording.quality import GapTracker
@@ -102,8 +102,11 @@ def voice_of(first: int, n: int) -> np.ndarray[Any, np.dtype[np.int16]]:
 
 
 def _signals(recorder: Recorder, begin: float, seconds: float) -> None:
+    lost = range(350, 370)  # blocks: a fifth of a second of voice
+    span = begin + lost.start / 100 + 0.004, begin + (lost.stop + 1) / 100 + 0.004
+    assert recorder.offer(Gap("voice", Cause.DROPPED, 480 * lost.start, 480 * lost.stop - 1, 480 * len(lost), *span))
     for block in range(round(seconds * 100)):
-        if not 350 <= block < 370:  # a fifth of a second of voice is lost
+        if block not in lost:
             arrival = begin + (block + 1) / 100 + 0.004
             samples = voice_of(480 * block, 480)
             assert recorder.offer(AudioBlock("voice", samples, 480 * block, begin + block / 100, arrival))

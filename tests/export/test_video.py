@@ -110,7 +110,7 @@ def test_a_film_that_was_cut_off_is_made_anew_and_others_are_kept(truth: tuple[P
         pass
 
     def cut(what: str, done: int, total: int) -> None:
-        if done > total // 2 + 3:
+        if what != "verify" and done > total // 2 + 3:
             raise CutOffError
 
     with labcapture.open(truth[0]) as session:

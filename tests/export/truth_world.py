@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from labcapture.core.chunks import AudioBlock, ClockOffset, Frame, Samples, StreamSpec
+from labcapture.core.chunks import AudioBlock, Cause, ClockOffset, Frame, Gap, Samples, StreamSpec
 from labcapture.core.clock import lsl_time
 from labcapture.recording.recorder import Recorder
 from tests.reading.recorded_world import CAMERA_EPOCH, COLOR, DEPTH, EDA, PULSE, begun, picture
@@ -52,6 +52,9 @@ def record_truth(out: Path) -> tuple[Path, float]:
 def _voice(recorder: Recorder, begin: float, click: float) -> None:
     sound = np.zeros(5 * RATE_HZ, np.int16)
     sound[round((click - begin) * RATE_HZ)] = 30000
+    for number in LOST_BLOCKS:
+        span = begin + number / 100 + 0.004, begin + (number + 1) / 100 + 0.014
+        assert recorder.offer(Gap("voice", Cause.DROPPED, 480 * number, 480 * (number + 1) - 1, 480, *span))
     for block in range(len(sound) // 480):
         if block not in LOST_BLOCKS:
             time = begin + block / 100
