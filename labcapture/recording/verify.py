@@ -114,12 +114,12 @@ class _Check:
         return self.result
 
     def _problems(self) -> Iterator[str]:
-        yield from self._checksums()
         counts: dict[str, int] = {}
         for kind, name, trial in self._files():
             self._progress(name, self.result.checked["bytes"], self._total)
             yield from self._file(kind, name, schema.journal_path(trial), counts, trial)
             self.result.checked["files"] += 1
+        yield from self._checksums()  # after the files: why one cannot be read is told before that it was changed
         yield from self._summary(counts)
 
     def _files(self) -> Iterator[tuple[schema.File, str, str | None]]:

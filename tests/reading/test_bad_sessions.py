@@ -147,8 +147,8 @@ def test_without_checksums_an_export_says_what_to_do(
 @pytest.mark.parametrize("spoil", [_set("version", schema.VERSION + 1), _half])
 def test_what_cannot_be_read_is_not_told_as_lost(spoil: Callable[[Path], Path], copied: Path) -> None:
     problems = verify(spoil(copied)).problems
-    assert len(problems) == 2, "that it was changed, and why it cannot be read"
-    assert _tells(problems[1], "of format version|its end is cut off")
+    assert len(problems) == 2, "why it cannot be read, and that it was changed"
+    assert _tells(problems[0], "of format version|its end is cut off")
 
 
 def test_verify_says_no_to_what_is_damaged(
