@@ -193,11 +193,11 @@ class Corpus:
         Raises
         ------
         BadInput
-            There is no such format, or ``out`` lies in the corpus.
+            There is no such format or option, or ``out`` lies in the corpus.
         """
         from labcapture.export import formats  # noqa: PLC0415 - only for this
 
-        formats.exporter(format)
+        formats.check_names(format, options or {})
         given = {"format": format, "out": str(self.check_target(out)), "options": dict(options or {})}
         return carry_out(self._jobs("export", lambda _: given), team, tell, tries)
 

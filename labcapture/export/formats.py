@@ -38,14 +38,26 @@ def exporter(format: str) -> Export:
     module = _module(format)
 
     def checked(session: Session, out: Path, options: Mapping[str, str], progress: Progress) -> Exported:
-        for name in options:
-            if name not in module.OPTIONS:
-                near = difflib.get_close_matches(name, module.OPTIONS, n=1)
-                mend = f"Is it '{near[0]}'?" if near else f"It has: {', '.join(module.OPTIONS) or 'none'}."
-                raise BadInput(f"{format} has no such option", f"--set {name}", mend)
+        check_names(format, options)
         return cast(Export, module.export)(session, out, options, progress)
 
     return checked
+
+
+def check_names(format: str, options: Mapping[str, str]) -> None:
+    """Refuse options that ``format`` does not have.
+
+    Raises
+    ------
+    BadInput
+        It has no such option; or as of `exporter`.
+    """
+    known = _module(format).OPTIONS
+    for name in options:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            mend = f"Is it '{near[0]}'?" if near else f"It has: {', '.join(known) or 'none'}."
+            raise BadInput(f"{format} has no such option", f"--set {name}", mend)
 
 
 def options(format: str) -> Mapping[str, str]:

@@ -187,6 +187,8 @@ def test_transcode_and_export_stay_when_repeated(lab: Path, team: Team, tmp_path
     assert any((tables / "below").rglob("*.csv"))
     assert {_states(corpus.export("csv", tables, team))[name] for name in good} == {"skipped"}
     assert _marks(lab) == before
+    with pytest.raises(BadInput, match=r"csv has no such option.*Is it 'sound'"):  # once, not by each session
+        corpus.export("csv", tables, team, {"sounds": "no"})
     with pytest.raises(BadInput, match="lies in the corpus itself"):
         corpus.transcode("gzip", lab / "copies", team)
 
