@@ -341,16 +341,7 @@ def _registry() -> tuple[Entry, ...]:
             _table(s, "/quality/windows", _WINDOWS, "the same per critical window, and the longest step"), optional=True
         ),
         _table(s, "/quality/verdicts", _VERDICTS, "one row per trial"),
-        e(
-            s,
-            "/calibration",
-            "group",
-            "",
-            "",
-            "",
-            "where the head was before the clips, and what the camera held",
-            True,
-        ),
+        e(s, "/calibration", "group", "", "", "", "where the head was before the clips; what the camera held", True),
         _table(s, "/calibration/results", tables.CALIBRATION, "how each calibration ended"),
         _table(s, "/calibration/limits", tables.CALIBRATION_LIMITS, "what was held against which limits then"),
         e(s, "/calibration/color", "array", "uint8", "(k, h, w, 3)", "", "small pictures of the head", True),
