@@ -5,9 +5,9 @@ from __future__ import annotations
 import operator
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, overload
+from typing import Any, SupportsIndex
 
 import h5py
 import numpy as np
@@ -86,12 +86,11 @@ class Pictures(ABC):
     def __len__(self) -> int:
         return self.shape[0]
 
-    @overload
-    def __getitem__(self, index: int) -> Pixels: ...
-    @overload
-    def __getitem__(self, index: slice) -> Pixels: ...
-    def __getitem__(self, index: int | slice) -> Pixels:
-        """Return picture(s): (height, width[, 3]), or (n, height, width[, 3]).
+    def __getitem__(self, index: int | slice | Sequence[int] | NDArray[Any] | tuple[Any, ...]) -> Pixels:
+        """Return picture(s), as numpy would: ``it[i]``, ``it[a:b]``, ``it[[i, j]]``, ``it[i, 100:200, :]``.
+
+        One picture is (height, width[, 3]), several are (n, height, width[, 3]). Each is decoded whole, whatever part
+        of it is asked for.
 
         Raises
         ------
@@ -100,16 +99,22 @@ class Pictures(ABC):
         RecordingError
             The stored picture cannot be decoded.
         """
-        if isinstance(index, slice):
-            rows = range(*index.indices(len(self)))
-            stack = np.empty((len(rows), *self.shape[1:]), self.dtype)
-            for place, row in enumerate(rows):
-                stack[place] = self.read_picture(row, ALL)
-            return stack
+        if isinstance(index, tuple):
+            which, *part = index
+            return self[which][tuple(part) if isinstance(which, SupportsIndex) else (slice(None), *part)]
+        if isinstance(index, SupportsIndex) and not isinstance(index, np.ndarray):
+            return self.read_picture(self._row(index), ALL)
+        rows = range(*index.indices(len(self))) if isinstance(index, slice) else [self._row(each) for each in index]
+        stack = np.empty((len(rows), *self.shape[1:]), self.dtype)
+        for place, row in enumerate(rows):
+            stack[place] = self.read_picture(row, ALL)
+        return stack
+
+    def _row(self, index: SupportsIndex) -> int:
         row = operator.index(index)
         if not -len(self) <= row < len(self):
             raise IndexError(f"{self.name} has {len(self)} frames, not one at {row}")
-        return self.read_picture(row % len(self), ALL)
+        return row % len(self)
 
     def __iter__(self) -> Iterator[Pixels]:
         return (self.read_picture(i, ALL) for i in range(len(self)))

@@ -43,6 +43,10 @@ def test_slices_and_ends(recorded: Path) -> None:
         assert color.shape == (90, 48, 64, 3)
         assert color.dtype == np.dtype(np.uint8)
         np.testing.assert_array_equal(color[3:5], np.stack([color[3], color[4]]))
+        np.testing.assert_array_equal(color[[5, -1]], np.stack([color[5], color[89]]))
+        np.testing.assert_array_equal(color[np.array([5])], color[5:6])
+        np.testing.assert_array_equal(color[np.int64(7), 10:20, :, 1], color[7][10:20, :, 1])
+        np.testing.assert_array_equal(color[3:5, 10:20], color[3:5][:, 10:20])
         np.testing.assert_array_equal(color[-1], color[89])
         assert sum(1 for _ in color) == 90
         with pytest.raises(IndexError, match="90 frames, not one at 90"):
