@@ -4,8 +4,8 @@ PYTHON := .venv/bin/python
 demo: setup ## a whole session on the simulated rig, with the console
 	$(PYTHON) scripts/demo.py
 
-test: setup ## all tests
-	$(PYTHON) -m pytest
+test: setup ## all tests, two files at a time: much of their time is waiting
+	$(PYTHON) -m pytest -n 2 --dist loadfile
 
 lint: setup ## style, types, rooms
 	.venv/bin/ruff check .
