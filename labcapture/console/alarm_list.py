@@ -41,6 +41,7 @@ class AlarmList(QDialog):
         """How often it sounded."""
         self.table = QTableWidget(0, len(_COLUMNS))
         self.table.setAccessibleName("Alarms")
+        self.table.setObjectName("rows")
         self.table.setHorizontalHeaderLabels(_COLUMNS)
         self.table.verticalHeader().hide()
         self.table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft)

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QHeaderView,
+    QLayout,
     QLineEdit,
     QProgressBar,
     QTableView,
@@ -26,8 +27,8 @@ from labcapture.console.browser_model import PROTOCOL, STARTED, SessionTable
 from labcapture.console.browser_scan import FolderScan
 from labcapture.console.parts import Elided, KeyButton, label, panel
 from labcapture.console.report_process import Chore
-from labcapture.console.theme import Theme, scale_of, style_sheet
-from labcapture.reading.catalogue import SessionRow, row
+from labcapture.console.theme import Theme, scale_layouts, scale_of, style_sheet
+from labcapture.reading.catalogue import SessionRow
 
 _WIDTHS = (156, 100, 66, 140, 116, 52, 46, 68, 80, 204, 150)  # px at scale 1
 
@@ -57,6 +58,8 @@ class SessionBrowser(QWidget):
         self._root = root
         self.model = SessionTable(theme, self._ledger)
         self.scan = FolderScan(self)
+        self.second = FolderScan(self)  # looks again at single sessions
+        self._stale: list[Path] = []
         self.chore = BrowserChore(self)
         self.export_dialog: ExportDialog | None = None
         self._out = root.parent / "exports"
@@ -70,7 +73,6 @@ class SessionBrowser(QWidget):
         self.message = Elided()
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
-        self.bar.setMaximumWidth(220)
         self.bar.hide()
         self.table = self._table()
         self.buttons: dict[str, KeyButton] = {}
@@ -80,6 +82,8 @@ class SessionBrowser(QWidget):
         self.scan.found.connect(self._found)
         self.scan.gone.connect(self._gone)
         self.scan.ended.connect(self._ended)
+        self.second.found.connect(lambda _, rows: self._renew(rows))
+        self.second.ended.connect(lambda *_: self._look_at_next())
         self.chore.progress.connect(self._progress)
         self.chore.done.connect(self._done)
         self.chore.failed.connect(self._failed)
@@ -166,6 +170,8 @@ class SessionBrowser(QWidget):
         self.folder.setText(str(root))
         self.model.clear()
         self.message.say("looking …")
+        self._stale.clear()
+        self.second.leave()
         self.scan.start(root)
         self.table.setFocus()
 
@@ -184,6 +190,21 @@ class SessionBrowser(QWidget):
             self.model.settle()
             self.message.say(failure or ("" if self.model.total else "No session lies here."))
             self._choose_one()
+
+    def _look_again(self, session: Path) -> None:
+        """Look at a session that may have changed, when those before it are looked at."""
+        self._stale.append(session)
+        if not self.second.busy:
+            self._look_at_next()
+
+    def _look_at_next(self) -> None:
+        if self._stale:
+            self.second.start(self._stale.pop(0))
+
+    def _renew(self, rows: list[SessionRow]) -> None:
+        for row in rows:
+            self.model.replace(row)
+        self._judge()
 
     def _choose_one(self) -> None:
         if not self.table.selectionModel().hasSelection() and self.model.rowCount():
@@ -240,7 +261,7 @@ class SessionBrowser(QWidget):
     def ask_export(self) -> None:
         """Ask for a format and a folder, and export the chosen session."""
         if (chosen := self.selected) is not None and not self.chore.busy:
-            dialog = self.export_dialog = ExportDialog(self, chosen.folder, self._out)
+            dialog = self.export_dialog = ExportDialog(self, self._theme, self._scale, chosen.folder, self._out)
             dialog.chosen.connect(lambda format, out: self._export(chosen.folder, format, Path(out)))
             dialog.open()
 
@@ -294,13 +315,14 @@ class SessionBrowser(QWidget):
             self.message.say(f"exported: {result['path']}")
         else:
             self.message.say(_recovered(path, result))
-        self.model.replace(row(path))
+        self.table.viewport().update()  # its verification stands in the ledger
+        self._look_again(path)
         self._judge()
 
     def _failed(self, chore: str, folder: str, why: str) -> None:
         self.bar.hide()
         self.message.say(why)
-        self.model.replace(row(Path(folder)))
+        self._look_again(Path(folder))
         self._judge()
 
     # Qt ---------------------------------------------------------------------------------------------------------------
@@ -308,6 +330,8 @@ class SessionBrowser(QWidget):
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802 - Qt's name
         """End what is going on; all of it can be begun anew."""
         self.scan.stop()
+        self._stale.clear()
+        self.second.stop()
         self.chore.stop()
         super().closeEvent(event)
 
@@ -318,21 +342,23 @@ class SessionBrowser(QWidget):
         if scale != self._scale:
             self._scale = scale
             self.setStyleSheet(f"SessionBrowser {{ background: {self._theme.window}; }}" + self._sheet(scale))
+            scale_layouts(self.findChildren(QLayout), scale)
+            self.bar.setMaximumWidth(round(220 * scale))
             self.table.verticalHeader().setDefaultSectionSize(round(30 * scale))
             for column, width in enumerate(_WIDTHS):
                 if column != PROTOCOL:
                     self.table.setColumnWidth(column, round(width * scale))
 
     def _sheet(self, scale: float) -> str:
-        theme, size = self._theme, round(14 * scale)
+        theme, size, gap = self._theme, round(14 * scale), round(6 * scale)
         return (
             style_sheet(theme, scale)
             + f"""
         QTableView {{ font-size: {size}px; selection-background-color: {theme.raised}; selection-color: {theme.text}; }}
-        QTableView::item {{ padding: 0 6px; border: none; }}
+        QTableView::item {{ padding: 0 {gap}px; border: none; }}
         QTableView::item:selected {{ background: {theme.raised}; border-top: 1px solid {theme.accent};
             border-bottom: 1px solid {theme.accent}; }}
-        QHeaderView::section {{ padding: 4px 6px; }}
+        QHeaderView::section {{ padding: {round(4 * scale)}px {gap}px; }}
         QProgressBar {{ background: {theme.raised}; border: 1px solid {theme.line}; border-radius: 4px; height: 10px; }}
         QProgressBar::chunk {{ background: {theme.accent}; border-radius: 3px; }}
         """

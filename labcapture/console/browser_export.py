@@ -8,19 +8,20 @@ from typing import cast
 
 from PySide6.QtCore import QProcess, Qt, Signal
 from PySide6.QtWidgets import (
-    QComboBox,
     QDialog,
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
+    QLayout,
     QLineEdit,
     QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
-from labcapture.console.parts import label
+from labcapture.console.parts import Choice, label
 from labcapture.console.report_process import Chore, ChoreProcess
+from labcapture.console.theme import Theme, scale_layouts
 from labcapture.export.formats import MODULES
 
 
@@ -47,8 +48,8 @@ class ExportDialog(QDialog):
 
     Parameters
     ----------
-    parent
-        The browser.
+    parent, theme, scale
+        The browser, its colours and its scale.
     session, out
         What is exported, and the folder that is offered.
     """
@@ -56,14 +57,12 @@ class ExportDialog(QDialog):
     chosen = Signal(str, str)
     """Format and folder."""
 
-    def __init__(self, parent: QWidget, session: Path, out: Path) -> None:
+    def __init__(self, parent: QWidget, theme: Theme, scale: float, session: Path, out: Path) -> None:
         super().__init__(parent)
         self.setWindowTitle("Export")
         self.setWindowModality(Qt.WindowModality.WindowModal)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setMinimumWidth(560)
-        self.format = QComboBox()
-        self.format.addItems(list(MODULES))
+        self.format = Choice(theme, list(MODULES), editable=False)
         self.format.setAccessibleName("Format")
         self.out = QLineEdit(str(out))
         self.out.setAccessibleName("Folder that receives the export")
@@ -90,6 +89,7 @@ class ExportDialog(QDialog):
         layout.addWidget(label(f"Export {session.name}", "heading"))
         layout.addLayout(form)
         layout.addLayout(buttons)
+        scale_layouts(self.findChildren(QLayout), scale)
 
     def _choose(self) -> None:
         dialog = QFileDialog(self, "Folder that receives the export", self.out.text())

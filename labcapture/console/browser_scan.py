@@ -11,6 +11,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, QProcess, QTimer, Signal
 
+from labcapture.console.report_process import await_all, let_go
 from labcapture.reading.catalogue import SessionRow
 
 
@@ -35,9 +36,14 @@ class FolderScan(QObject):
         self._turn.setSingleShot(True)
         self._turn.timeout.connect(self._take)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a scan is going on."""
+        return self._process is not None
+
     def start(self, root: Path) -> None:
         """Begin; a scan that is going on is ended first."""
-        self.stop()
+        self.leave()
         self.number += 1
         process = self._process = QProcess(self)
         process.readyReadStandardOutput.connect(self._read)
@@ -46,17 +52,19 @@ class FolderScan(QObject):
         process.start(sys.executable, ["-m", "labcapture.console.browser_child", "scan", str(root)])
         process.closeWriteChannel()
 
-    def stop(self) -> None:
+    def leave(self) -> None:
         """End the scan."""
         self._turn.stop()
         self._lines.clear()
         self._rest, self._over = b"", False
         if self._process is not None:
             process, self._process = self._process, None
-            process.blockSignals(True)
-            process.kill()
-            process.waitForFinished(5000)
-            process.deleteLater()
+            let_go(process)
+
+    def stop(self) -> None:
+        """Do the same at the end of the window: wait until its process is gone."""
+        self.leave()
+        await_all(self)
 
     def _read(self) -> None:
         if self._process is not None:
@@ -97,8 +105,6 @@ class FolderScan(QObject):
         number = self.number
         if self._process is not None:
             process, self._process = self._process, None
-            process.blockSignals(True)
-            process.waitForFinished(5000)
-            process.deleteLater()
+            let_go(process)
         self._rest, self._over = b"", False
         self.ended.emit(number, failure)

@@ -69,15 +69,13 @@ class Question(QDialog):
         layout.setSpacing(10)
         layout.addWidget(label(heading, "detail"))
         if explanation:
-            words = label(explanation)
+            words = label(explanation, "words")
             words.setWordWrap(True)
-            words.setMinimumWidth(420)
             layout.addWidget(words)
         if self.line is not None:
             self.line.setPlaceholderText(line or "")
             self.line.setAccessibleName(line or heading)
             self.line.setMaxLength(2000)
-            self.line.setMinimumWidth(420)
             layout.addWidget(self.line)
             if needs_line:
                 self.yes.setEnabled(False)

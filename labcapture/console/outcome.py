@@ -86,10 +86,8 @@ class OutcomeView(QWidget):
         column.addStretch()
         row = QHBoxLayout()
         row.addStretch()
-        for button in (report, file, open_folder):
+        for button in (report, file, open_folder, again):
             row.addWidget(button)
-        row.addWidget(again)
-        column.addLayout(row)
         column.setSizeConstraint(QVBoxLayout.SizeConstraint.SetMinimumSize)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
@@ -98,7 +96,7 @@ class OutcomeView(QWidget):
         scroll.setWidget(frame)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        result = QWidget()
+        result = self._result = QWidget()
         for name, act in (("R", self._show_report), ("H", self._write_report)):
             key = QAction(name, result)
             key.setShortcut(QKeySequence(name))
@@ -106,8 +104,11 @@ class OutcomeView(QWidget):
             result.addAction(key)
         centre = QHBoxLayout(result)
         centre.setContentsMargins(0, 0, 0, 0)
+        middle = QVBoxLayout()
+        middle.addWidget(scroll, 1)
+        middle.addLayout(row)  # in sight, however many clips there are
         centre.addStretch(1)
-        centre.addWidget(scroll, 8)
+        centre.addLayout(middle, 8)
         centre.addStretch(1)
         self.views.addWidget(result)
         self.views.addWidget(self.report)
@@ -149,6 +150,10 @@ class OutcomeView(QWidget):
             [(name, *(text.count(table.get(name, 0)) for table in counted)) for name in names],
             figures=True,
         )
+
+    def parts(self) -> list[QWidget]:
+        """Return what is dressed by itself."""
+        return [self._result, *self.report.parts()]
 
     def words(self) -> list[str]:
         """Return every word of the two tables."""

@@ -48,7 +48,7 @@ class SessionCheck(QWidget):
 
     def begin(self, folder: Path) -> None:
         """Verify the session in ``folder``."""
-        self.chore.stop()
+        self.chore.leave()
         self._folder, self._found, self._wanted = folder, None, False
         self.message.setText("")
         if not folder.is_dir():  # the engine may run on another machine

@@ -298,7 +298,9 @@ class KeyButton(QPushButton):
 
     def _colour(self) -> QColor:
         if not self.isEnabled():
-            return QColor(self._theme.muted).darker(160) if self._theme.name == "dark" else QColor(self._theme.line)
+            faint = QColor(self._theme.muted)
+            faint.setAlphaF(0.6)
+            return faint
         return QColor(self._theme.on_accent if self.property("prime") == "true" else self._theme.text)
 
     def _cap_font(self) -> QFont:

@@ -14,7 +14,7 @@ from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QImage, QLinearGradient, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from labcapture.console.theme import Theme
+from labcapture.console.theme import DARK, Theme
 from labcapture.engine.head_messages import HeadView
 from labcapture.engine.messages import PictureSlot
 from labcapture.engine.preview import Picture
@@ -173,7 +173,7 @@ class PictureView(QWidget):
         self.draw_over(painter, place)
         if self._stale:
             painter.fillRect(place, QColor(0, 0, 0, 170))
-            painter.setPen(QColor(self._theme.warning))
+            painter.setPen(QColor(DARK.warning))  # a picture is dark in either theme
             font.setPixelSize(round(self.fontInfo().pixelSize() * 1.5))
             painter.setFont(font)
             seconds = time.monotonic() - self._shown_at
@@ -197,7 +197,7 @@ class PictureView(QWidget):
         is_good = all(limit.ok for limit in head.limits)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setBrush(Qt.BrushStyle.NoBrush)
-        colour = QColor(self._theme.accent if is_good else self._theme.warning)
+        colour = QColor(DARK.accent if is_good else DARK.warning)
         if self._table is None and head.face_box is not None:
             left, top, width, height = (value * factor for value in head.face_box)
             box = QRectF(place.left() + left, place.top() + top, width, height)

@@ -115,6 +115,7 @@ class Previews(QWidget):
         self.participant.setVisible(has_screen)
         self.stage.setVisible(not has_screen)  # one of them tells what the participant sees
         self._trace_panel.setVisible(head is None and bool(self.traces or self._coming))
+        self._share()
 
     def set_scale(self, scale: float) -> None:
         """Size the figures."""
@@ -126,6 +127,9 @@ class Previews(QWidget):
         """Show what is new in the memory."""
         if self._reader is None or self._snapshot is None or not self.isVisible():
             return
+        if self._coming:
+            self._add_trace()
+            return
         simulated = {stream.name for stream in self._snapshot.streams if stream.simulated}
         if self._snapshot.calibration is not None and self._snapshot.calibration.simulated:
             simulated |= {view.stream for view in self.pictures}
@@ -134,8 +138,6 @@ class Previews(QWidget):
             if picture is not None:
                 view.show_picture(picture)
             view.watch(simulated=view.stream in simulated)
-        if self._coming:
-            self._add_trace()
         self._ticks += 1
         if self._ticks % _TRACE_EVERY:
             return
@@ -160,7 +162,8 @@ class Previews(QWidget):
         columns, gap = _columns(len(self.pictures)), self._picture_grid.spacing()
         rows = -(-len(self.pictures) // columns)
         each = (self.width() - gap * (columns - 1)) / columns
-        room = (self.height() * _PICTURE_SHARE - gap * (rows - 1)) / rows
+        least = 0 if self._head_frame.isHidden() else self._head_frame.sizeHint().height() + gap
+        room = (min(self.height() * _PICTURE_SHARE, self.height() - least) - gap * (rows - 1)) / rows
         height = round(min(max(each / view.aspect for view in self.pictures), room))
         for view in self.pictures:
             view.setFixedHeight(height)
@@ -189,7 +192,7 @@ class Previews(QWidget):
         self._share()
 
     def _add_trace(self) -> None:
-        """Make the next plot: one at a time, for each takes as long as some pictures."""
+        """Make the next plot: one at a time, in the place of the pictures, for it takes as long as some of them."""
         slot = self._coming.pop(0)
         trace = VoiceView(self._theme, slot) if is_voice(slot) else SignalView(self._theme, slot)
         trace.set_scale(self._scale)

@@ -27,6 +27,8 @@ class ReportPage(QWidget):
     """Back to the result."""
     file_wanted = Signal()
     """The report as an HTML file."""
+    added = Signal(QWidget)
+    """A section that is about to be shown, and has no style yet."""
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
@@ -49,7 +51,9 @@ class ReportPage(QWidget):
         self._lay_out()
 
     def _lay_out(self) -> None:
-        head = QHBoxLayout()
+        self._head = QWidget()
+        head = QHBoxLayout(self._head)
+        head.setContentsMargins(0, 0, 0, 0)
         head.setSpacing(14)
         head.addWidget(self.back)
         head.addWidget(self.heading)
@@ -62,7 +66,7 @@ class ReportPage(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)
-        layout.addLayout(head)
+        layout.addWidget(self._head)
         layout.addWidget(self._scroll, 1)
         for key, act in (
             ("Esc", self.left.emit),
@@ -86,7 +90,7 @@ class ReportPage(QWidget):
         self.setFocus()
         if folder == self._folder:
             return
-        self.stop()
+        self._leave()
         self._folder = folder
         self._empty()
         if not folder.is_dir():  # the engine may run on another machine
@@ -97,12 +101,16 @@ class ReportPage(QWidget):
 
     def forget(self) -> None:
         """Read anew when a session is shown next."""
-        self.stop()
+        self._leave()
         self._folder = None
 
     def stop(self) -> None:
         """End what is going on."""
+        self._leave()
         self.chore.stop()
+
+    def _leave(self) -> None:
+        self.chore.leave()
         self._step.stop()
         self._coming = []
 
@@ -110,6 +118,10 @@ class ReportPage(QWidget):
     def busy(self) -> bool:
         """Whether something of the page is still to come."""
         return self.chore.busy or bool(self._coming)
+
+    def parts(self) -> list[QWidget]:
+        """Return what is dressed by itself, beside the sections: a session may have a hundred of them."""
+        return [self._head, self._scroll.verticalScrollBar()]
 
     def words(self) -> list[str]:
         """Return every word of the page."""
@@ -240,11 +252,13 @@ class ReportPage(QWidget):
         if not self._coming:
             self._step.stop()
             return
-        self._column.insertWidget(self._column.count() - 1, self._coming.pop(0)())
+        section = self._coming.pop(0)()
+        self.added.emit(section)
+        self._column.insertWidget(self._column.count() - 1, section)
 
     def _move(self, lines: int) -> None:
         bar = self._scroll.verticalScrollBar()
-        bar.setValue(bar.value() + lines * self.fontMetrics().height())
+        bar.setValue(bar.value() + lines * self.heading.fontMetrics().height())
 
     def _say(self, words: str) -> None:
         self.message.setText(words)

@@ -11,6 +11,24 @@ from typing import Any, Literal
 from PySide6.QtCore import QObject, QProcess, Signal
 
 Chore = Literal["verify", "recover", "report", "overview"]
+_GONE_MS = 5000
+
+
+def let_go(process: QProcess) -> None:
+    """End ``process`` without waiting for it: on a share that hangs, even a killed one may take long to go."""
+    for signal in (process.readyReadStandardOutput, process.finished, process.errorOccurred):
+        signal.disconnect()
+    if process.state() is QProcess.ProcessState.NotRunning:
+        process.deleteLater()
+    else:
+        process.finished.connect(process.deleteLater)
+        process.kill()
+
+
+def await_all(owner: QObject) -> None:
+    """Wait until no process of ``owner`` is left: Qt complains of one that outlives it."""
+    for process in owner.findChildren(QProcess):
+        process.waitForFinished(_GONE_MS)
 
 
 class ChoreProcess(QObject):
@@ -49,14 +67,16 @@ class ChoreProcess(QObject):
         process.write(json.dumps(given).encode())
         process.closeWriteChannel()
 
-    def stop(self) -> None:
+    def leave(self) -> None:
         """End a chore before its time; all of them can be begun anew."""
         if self._process is not None:
             process, self._process = self._process, None
-            process.blockSignals(True)
-            process.kill()
-            process.waitForFinished(5000)
-            process.deleteLater()
+            let_go(process)
+
+    def stop(self) -> None:
+        """Do the same at the end of the window: wait until its process is gone."""
+        self.leave()
+        await_all(self)
 
     def _read(self) -> None:
         if self._process is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from PySide6.QtCore import QSettings
@@ -143,13 +144,13 @@ def style_sheet(theme: Theme, scale: float) -> str:
     QDialog {{ border: 1px solid {theme.line}; }}
     QFrame[role="panel"] {{ background: {theme.panel}; border: 1px solid {theme.line}; border-radius: {px(6)}; }}
     QLabel {{ background: transparent; }}
-    *[role="caption"] {{ color: {theme.muted}; font-size: {px(12)}; }}
-    *[role="section"] {{ color: {theme.muted}; font-size: {px(12)}; font-weight: 600; }}
-    *[role="figure"] {{ font-size: {px(26)}; font-weight: 600; }}
-    *[role="detail"] {{ font-size: {px(26)}; font-weight: 600; }}
-    *[role="strong"] {{ font-weight: 600; }}
-    *[role="lead"] {{ font-size: {px(17)}; }}
-    *[role="title"] {{ font-size: {px(34)}; font-weight: 800; }}
+    QLabel[role="caption"] {{ color: {theme.muted}; font-size: {px(12)}; }}
+    QLabel[role="section"] {{ color: {theme.muted}; font-size: {px(12)}; font-weight: 600; }}
+    QLabel[role="figure"] {{ font-size: {px(26)}; font-weight: 600; }}
+    QLabel[role="detail"] {{ font-size: {px(26)}; font-weight: 600; }}
+    QLabel[role="strong"] {{ font-weight: 600; }}
+    QLabel[role="lead"] {{ font-size: {px(17)}; }}
+    QLabel[role="title"] {{ font-size: {px(34)}; font-weight: 800; }}
     QLabel#state {{ font-size: {px(34)}; font-weight: 800; padding: {px(4)} {px(18)}; border-radius: {px(6)};
         background: {theme.raised}; color: {theme.text}; border: {px(2)} solid {theme.raised}; }}
     QLabel#state[tone="ready"] {{ color: {theme.accent}; border-color: {theme.accent}; }}
@@ -182,12 +183,13 @@ def style_sheet(theme: Theme, scale: float) -> str:
     QPushButton:hover {{ border-color: {theme.muted}; }}
     QPushButton:pressed {{ background: {theme.line}; }}
     QPushButton:focus {{ border: 1px solid {theme.accent}; }}
-    QPushButton:disabled {{ color: {theme.line}; background: {theme.panel}; }}
+    QPushButton:disabled {{ color: {theme.muted}; background: {theme.panel}; }}
     QPushButton[prime="true"]:enabled {{ background: {theme.accent}; color: {theme.on_accent};
         border-color: {theme.accent}; }}
     QPushButton[prime="true"]:focus {{ border: 1px solid {theme.text}; }}
     QLineEdit, QComboBox {{ background: {theme.raised}; color: {theme.text}; border: 1px solid {theme.line};
         border-radius: {px(5)}; padding: {px(6)} {px(8)}; font-size: {px(15)}; }}
+    QDialog QLineEdit, QDialog QLabel[role="words"] {{ min-width: {px(420)}; }}
     QLineEdit:focus, QComboBox:focus {{ border-color: {theme.accent}; }}
     QLineEdit[wrong="true"], QComboBox[wrong="true"] {{ border-color: {theme.warning}; }}
     QLineEdit:disabled {{ color: {theme.muted}; background: {theme.panel}; }}
@@ -228,9 +230,9 @@ def mark(widget: QWidget, **properties: str) -> None:
         widget.style().polish(widget)
 
 
-def scale_layouts(root: QWidget, scale: float) -> None:
-    """Scale the margins and gaps in ``root`` as its letters are; those that somebody set since stay as they are."""
-    for layout in root.findChildren(QLayout):
+def scale_layouts(layouts: Iterable[QLayout], scale: float) -> None:
+    """Scale margins and gaps as the letters are; those that somebody set since stay as they are."""
+    for layout in layouts:
         margins, gaps = layout.contentsMargins(), (layout.spacing(), layout.spacing())
         if isinstance(layout, QGridLayout):
             gaps = layout.horizontalSpacing(), layout.verticalSpacing()

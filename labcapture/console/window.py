@@ -16,6 +16,7 @@ from labcapture.console.alarm_list import AlarmList
 from labcapture.console.alarms import AlarmBanner
 from labcapture.console.browser import SessionBrowser
 from labcapture.console.controls import Control, ControlBar
+from labcapture.console.dresser import Dresser
 from labcapture.console.head_page import HeadPage
 from labcapture.console.operating import Operating
 from labcapture.console.outcome import OutcomeView
@@ -28,7 +29,7 @@ from labcapture.console.setup import SetupForm
 from labcapture.console.status import StatusHead
 from labcapture.console.steps import StepsPanel
 from labcapture.console.streams import StreamsPanel
-from labcapture.console.theme import DARK, Theme, scale_layouts, scale_of, style_sheet
+from labcapture.console.theme import DARK, Theme, scale_layouts, scale_of
 from labcapture.console.vitals import VitalsPanel
 from labcapture.core.errors import LabcaptureError
 from labcapture.engine.check_messages import Calibrate, Preflight, Rehearse
@@ -60,7 +61,7 @@ class ConsoleWindow(QMainWindow):
         self.setMinimumSize(1024, 640)
         self.resize(1280, 800)
         self._theme = theme
-        self._scale = 0.0
+        self._dresser = Dresser(theme, scale_of(self.height()), self)
         self._state: EngineState | None = None
         self._snapshot: Snapshot | None = None
         self._keys: list[QAction] = []
@@ -93,12 +94,10 @@ class ConsoleWindow(QMainWindow):
         for page in (self.form, self.preflight, self.calibration, self.live, self.interview, self.outcome):
             self.pages.addWidget(page)
         self._operating = Operating(self, self.command.emit, self._ask)
-        self._restyle = QTimer(self, singleShot=True, interval=0)
-        self._restyle.setObjectName("restyle")
-        self._restyle.timeout.connect(self._rescale)
         self._said = QTimer(self, singleShot=True, interval=_SAID_MS)
         self._said.timeout.connect(lambda: self.controls.say(""))
         self._lay_out()
+        self._dress()
         if values:
             self.form.fill(values)
         self._join()
@@ -115,8 +114,17 @@ class ConsoleWindow(QMainWindow):
         bottom.addWidget(self.restart)
         bottom.addWidget(self.controls, 1)
         column.addLayout(bottom)
+        self._around = (column, bottom)
         self.setCentralWidget(middle)
         self.restart.hide()
+
+    def _dress(self) -> None:
+        """Style all parts before the window is seen; what is added later is dressed as it comes."""
+        pages = (self.form, self.preflight, self.calibration, *self._live_parts, self.interview, *self.outcome.parts())
+        for part in (self.head, self.banner, *pages, self.restart, self.controls, self.alarms):
+            self._dresser.dress(part)
+        self._scale_rest()
+        self.outcome.report.added.connect(self._dresser.dress)
 
     def _join(self) -> None:
         """Join what is pressed to what it does."""
@@ -275,6 +283,7 @@ class ConsoleWindow(QMainWindow):
         if self._question is not None:
             self._question.reject()
         self._question = question
+        self._dresser.dress(question)
         question.finished.connect(lambda _: self._asked(question))
         question.finished.connect(lambda _: self.activateWindow())  # where no window manager does
         question.open()
@@ -329,7 +338,7 @@ class ConsoleWindow(QMainWindow):
         self.previews.close_memory()
         self.calibration.leave()
         self._said.stop()
-        self._restyle.stop()
+        self._dresser.stop()
         self.alarms.close()
         self.form.stop()
         self.outcome.stop()
@@ -342,20 +351,18 @@ class ConsoleWindow(QMainWindow):
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         """Let all sizes grow with the window, so that it is as legible on a large screen from further away."""
         super().resizeEvent(event)
-        if not self._scale:
-            self._rescale()
-        elif scale_of(self.height()) != self._scale:
-            self._restyle.start()  # once for many steps of a drag, and not in the same breath as the layout
-
-    def _rescale(self) -> None:
         scale = scale_of(self.height())
-        if scale != self._scale:
-            self._scale = scale
-            self.setStyleSheet(style_sheet(self._theme, scale))
-            scale_layouts(self, scale)
-            self.previews.set_scale(scale)
-            self.calibration.previews.set_scale(scale)
-            self._side.setFixedWidth(round(_SIDE * scale))
+        if scale != self._dresser.scale:
+            self._dresser.rescale(scale)
+            self._scale_rest()
+
+    def _scale_rest(self) -> None:
+        """Scale what no style sheet reaches."""
+        scale = self._dresser.scale
+        scale_layouts(self._around, scale)
+        self.previews.set_scale(scale)
+        self.calibration.previews.set_scale(scale)
+        self._side.setFixedWidth(round(_SIDE * scale))
 
     def _live_view(self) -> QWidget:
         self._side = QWidget()
@@ -366,6 +373,7 @@ class ConsoleWindow(QMainWindow):
         self._card_place.addWidget(self.prompt)
         self._card.hide()
         side.addWidget(self._card, 2)
+        self._live_parts: list[QWidget] = [self.previews, self._card]
         for heading, content, stretch in (
             ("Protocol", self.steps, 3),
             ("Streams", self.streams, 0),
@@ -386,6 +394,7 @@ class ConsoleWindow(QMainWindow):
             column.addLayout(top)
             column.addWidget(content)
             side.addWidget(frame, stretch)
+            self._live_parts.append(frame)
         self._dim = QGraphicsOpacityEffect(self._side)  # figures of an engine that is gone
         self._dim.setOpacity(0.35)
         self._dim.setEnabled(False)

@@ -1,8 +1,9 @@
 """A watch over the GUI thread: how much each event costs it, and whether it waits for anything on the way.
 
-What counts is the thread's own processor time, which a busy machine does not lengthen as it does wall time. Waiting
-costs no processor time and is found by what Python asks of the system meanwhile: connections, processes, folders and
-files; sleeps from Python 3.13 on, which first tells of them.
+What an event costs is the thread's own processor time, which a busy machine does not lengthen as it does wall time.
+Waiting costs no processor time. It is found in two ways: by what Python asks of the system meanwhile (connections,
+processes, folders and files), however quickly that is answered; and, where the system tells how long a thread slept
+(Linux), by a second thread that looks again and again at where an event stands: sleeps, locks and waits inside Qt.
 """
 
 from __future__ import annotations
@@ -12,58 +13,82 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from PySide6.QtCore import QEvent, QObject
+from PySide6.QtCore import QEvent, QObject, QSize
 from PySide6.QtWidgets import QApplication, QWidget
 
 LIMIT_S = 0.050
 """Of the GUI thread's processor time in one event."""
 
-ONCE_S = 0.150
-"""The same, of the first such event of its kind: first use (imports, fonts, caches). Its second one is a habit."""
+PAINT_S = 0.150
+"""The same, of an event that paints a window for the first time at a size: Qt takes new memory for all its pixels
+(33 MB at 3840 x 2160) and draws every one of them in one go, which a program cannot divide."""
 
-RESTYLE_S = 0.5
-"""Of what Qt does in one go: it lays a window out when that opens, changes all sizes when it is made much larger."""
+STILL_S = 0.200
+"""Of sleep in one call of ours. A screen, a process that starts and Python's lock, each waiting for one of two busy
+cores, take a tenth of a second now and then: less would fail for the machine's sake."""
 
+LOOK_S = 0.040
 WAITS = {"time.sleep", "socket.connect", "socket.getaddrinfo", "subprocess.Popen", "os.listdir", "os.scandir", "open"}
-_LAYOUT = {QEvent.Type.Show, QEvent.Type.Resize}
+_OURS = str(Path(__file__).parents[2] / "labcapture")
 _CODE = (".py", ".pyc", ".so", ".pyd", ".dylib")  # an import at first use is measured as what it costs
 _OWN = ("verified.jsonl",)  # a few kilobytes in the user's own state folder, on this machine
 
 
 @dataclass
 class Watch:
-    """What was seen since the last `begin`."""
+    """What was seen since the last `begin`.
 
+    Parameters
+    ----------
+    ours
+        Folder of the code that must not stand still.
+    """
+
+    ours: str = _OURS
     slow: list[str] = field(default_factory=list)
     waits: list[str] = field(default_factory=list)
     longest: tuple[float, str] = (0.0, "")
     depth: int = 0
     thread: int = 0
+    native: int = 0
+    number: int = 0
+    """How many events there were."""
+
     swept_s: float = 0.0
     """What Python's collector took so far: a test run's heap is many times that of a console."""
 
-    once: set[str] = field(default_factory=set)
-    """Kinds of events that went beyond `LIMIT_S` once, in the whole run."""
+    name: str = ""
+    paints_anew: bool = False
+    """Whether the event that is going on paints a window for the first time at its size."""
+
+    _sizes: WeakKeyDictionary[QWidget, QSize] = field(default_factory=WeakKeyDictionary)
+    _before: tuple[int, float, float] = (0, 0.0, 0.0)
+    _stands: tuple[int, int] | None = None
+    _since_s: float = 0.0
+    _told: int = 0
 
     def begin(self) -> None:
         """Forget what was seen."""
         self.slow, self.waits, self.longest = [], [], (0.0, "")
-        self.depth, self.thread = 0, threading.get_ident()
+        self.depth, self.thread, self.native = 0, threading.get_ident(), threading.get_native_id()
 
-    def saw(self, name: str, seconds: float) -> None:
+    def saw(self, name: str, seconds: float, *, paints_anew: bool = False) -> None:
         """Take note of what the event ``name`` cost."""
         told = f"{name}: {seconds * 1000:.0f} ms"
         self.longest = max(self.longest, (seconds, told))
-        if name.startswith(("restyle", "window laid out")):
-            is_slow = seconds > RESTYLE_S
-        else:
-            is_slow = seconds > (LIMIT_S if name in self.once else ONCE_S)
-            if seconds > LIMIT_S:
-                self.once.add(name)
-        if is_slow:
+        if seconds > (PAINT_S if paints_anew else LIMIT_S):
             self.slow.append(told)
+
+    def painted(self, window: QWidget) -> None:
+        """Take note that ``window`` is being painted."""
+        if self._sizes.get(window) != window.size():
+            self._sizes[window] = window.size()
+            self.paints_anew = True
 
     def heard(self, name: str, arguments: tuple[Any, ...]) -> None:
         """Take note of what Python asks of the system; an audit hook."""
@@ -72,8 +97,34 @@ class Watch:
         path = str(arguments[0])
         if name == "open" and (path.startswith(sys.prefix) or path.endswith((*_CODE, *_OWN))):
             return  # a library's own data at first use is measured as what it costs, as an import is
-        if not _is_of_browser():
-            self.waits.append(f"{name}{arguments!r}")
+        self.waits.append(f"{name}{arguments!r}")
+
+    def look(self) -> None:
+        """See whether the event that is going on sleeps, in the same place as the last time, in code of ours."""
+        number, now, awake_s = self.number, time.monotonic(), _awake_s(self.native)
+        if not self.depth or number == self._told or awake_s is None:
+            self._before, self._stands = (0, 0.0, 0.0), None
+            return
+        slept_s = now - awake_s
+        (event, then, slept_then_s), self._before = self._before, (number, now, slept_s)
+        if event != number or slept_s - slept_then_s < (now - then) / 2:
+            self._stands = None
+            return
+        frame = sys._current_frames()[self.thread]  # only of a thread that sleeps: asking disturbs one that runs
+        stands = (id(frame), frame.f_lasti)
+        if stands != self._stands:
+            self._stands, self._since_s = stands, slept_then_s
+        elif slept_s - self._since_s > STILL_S and (place := self._place(frame)):
+            self._told = number
+            self.waits.append(f"{self.name} stood still at {place}")
+
+    def _place(self, frame: FrameType | None) -> str:
+        """Return the innermost line of our code; empty where the event did not come to it."""
+        while frame is not None and frame.f_code.co_filename != __file__:
+            if frame.f_code.co_filename.startswith(self.ours):
+                return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+            frame = frame.f_back
+        return ""
 
     def sweeps(self, phase: str, _: dict[str, int]) -> None:
         """Take note of what a collection costs; a callback of `gc`."""
@@ -81,19 +132,25 @@ class Watch:
             self.swept_s += time.thread_time() * (1 if phase == "stop" else -1)
 
 
-def _is_of_browser() -> bool:
-    """Return whether it is the session browser that reads the folder of the one session that it just had changed."""
-    frame = sys._getframe()
-    while frame.f_back is not None:
-        frame = frame.f_back
-        if frame.f_code.co_filename.endswith("browser.py"):
-            return True
-    return False
+def _awake_s(thread: int) -> float | None:
+    """Return for how long a thread ran or waited for a processor so far; None where the system does not tell."""
+    try:
+        ran, waited, _ = Path(f"/proc/self/task/{thread}/schedstat").read_text("ascii").split()
+    except OSError:
+        return None
+    return (int(ran) + int(waited)) / 1e9
+
+
+def _look_on() -> None:
+    while True:
+        time.sleep(LOOK_S)
+        WATCH.look()
 
 
 WATCH = Watch()
 sys.addaudithook(WATCH.heard)
 gc.callbacks.append(WATCH.sweeps)
+threading.Thread(target=_look_on, name="watch over the GUI thread", daemon=True).start()
 
 
 class WatchedApplication(QApplication):
@@ -101,15 +158,21 @@ class WatchedApplication(QApplication):
 
     def notify(self, receiver: QObject, event: QEvent) -> bool:
         """Deliver ``event``."""
-        if WATCH.depth or threading.get_ident() != WATCH.thread:
+        if threading.get_ident() != WATCH.thread:
             return super().notify(receiver, event)
+        if event.type() is QEvent.Type.Paint and isinstance(receiver, QWidget) and receiver.isWindow():
+            WATCH.painted(receiver)
+        if WATCH.depth:
+            return super().notify(receiver, event)
+        # The receiver may be gone afterwards.
+        WATCH.name = f"{receiver.objectName()} {type(receiver).__name__} {event.type().name}".strip()
+        WATCH.paints_anew = False
+        WATCH.number += 1
         WATCH.depth += 1
-        name = f"{receiver.objectName()} {type(receiver).__name__} {event.type().name}"  # it may be gone afterwards
-        if event.type() in _LAYOUT and isinstance(receiver, QWidget) and receiver.isWindow():
-            name = f"window laid out: {name}"
         before = time.thread_time() - WATCH.swept_s
         try:
             return super().notify(receiver, event)
         finally:
             WATCH.depth -= 1
-            WATCH.saw(name.strip(), time.thread_time() - WATCH.swept_s - before)
+            seconds = time.thread_time() - WATCH.swept_s - before
+            WATCH.saw(WATCH.name, seconds, paints_anew=WATCH.paints_anew)

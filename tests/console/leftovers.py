@@ -55,6 +55,7 @@ def left(before: Found) -> list[str]:
 
 
 def _left(before: Found) -> list[str]:
+    QCoreApplication.processEvents()  # in which Qt learns that a process has ended
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     words = []
     for widget in QApplication.topLevelWidgets():

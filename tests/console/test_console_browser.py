@@ -148,7 +148,7 @@ def test_recover_in_the_browser(browser: SessionBrowser, tmp_path: Path, qtbot: 
     _press(browser, Qt.Key.Key_C, qtbot)
     qtbot.waitUntil(lambda: not browser.chore.busy, timeout=_LIMIT_MS)
     assert "was recovered" in browser.message.text()
-    assert _column(browser, STATE)[0].startswith("recovered")
+    qtbot.waitUntil(lambda: _column(browser, STATE)[0].startswith("recovered"), timeout=_LIMIT_MS)
     assert browser.buttons["Report"].isEnabled()
     assert verify(folder).whole
 
