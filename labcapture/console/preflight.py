@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPersistentModelIndex, Qt, QTimer, Signal
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPersistentModelIndex, Qt, Signal
 from PySide6.QtGui import QAction, QBrush, QColor, QKeySequence, QPalette
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -319,9 +319,6 @@ class PreflightView(QWidget):
             header.setSectionResizeMode(
                 column, QHeaderView.ResizeMode.ResizeToContents if fits else QHeaderView.ResizeMode.Stretch
             )
-        heights = QTimer(self, singleShot=True, interval=0)  # Qt keeps those of the former widths
-        heights.timeout.connect(self.rows.resizeRowsToContents)
-        header.sectionResized.connect(lambda *_: heights.start())
         frame, column_ = panel("Preflight")
         column_.setContentsMargins(20, 14, 20, 14)
         column_.setSpacing(10)

@@ -43,7 +43,12 @@ def test_a_head_is_shown_without_a_session(
     qtbot.waitUntil(lambda: page.isVisible() and page.previews.head.isVisible(), timeout=_LIMIT_MS)
     qtbot.waitUntil(lambda: all(view.count > 2 for view in page.previews.pictures), timeout=_LIMIT_MS)
     assert len(page.previews.pictures) == 2
-    qtbot.waitUntil(lambda: page.previews.head.sentence.text() != "", timeout=_LIMIT_MS)
+    sentence = page.previews.head.sentence
+    qtbot.waitUntil(lambda: sentence.text() != "", timeout=_LIMIT_MS)
+    window.resize(1280, 720)
+    below = [view.mapTo(page, view.rect().bottomLeft()).y() for view in page.previews.pictures]
+    qtbot.waitUntil(lambda: sentence.height() >= sentence.minimumSizeHint().height(), timeout=_LIMIT_MS)
+    assert max(below) < sentence.mapTo(page, sentence.rect().topLeft()).y()
     QTest.keyClick(window, Qt.Key.Key_Escape)
     qtbot.waitUntil(lambda: window.pages.currentWidget() is window.form, timeout=_LIMIT_MS)
     assert page.previews.pictures == []

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QAbstractButton, QAbstractItemView, QCheckBox, QComboBox, QHeaderView, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 from labcapture.console import theme
 from labcapture.console.controls import CONTROLS
 from labcapture.console.dialogs import Question
+from labcapture.console.dresser import Dresser
 from labcapture.console.window import ConsoleWindow
 from labcapture.core.clock import lsl_time
 from labcapture.core.errors import BadInput, EngineError
@@ -430,6 +431,33 @@ def test_everything_fits(
         ]
 
     qtbot.waitUntil(lambda: not squeezed(), timeout=20_000)
+
+
+def test_enlarging_dresses_one_part_in_a_turn_and_ends_with_all(window: ConsoleWindow, qtbot: QtBot) -> None:
+    turns: list[int] = []
+    dresser = window.findChild(Dresser)
+    assert dresser is not None
+    timer = dresser.findChild(QTimer, "restyle")
+    assert timer is not None
+    timer.timeout.connect(lambda: turns.append(1))
+    window.resize(1920, 1070)
+    qtbot.waitUntil(lambda: dresser.scale > 1.25 and not dresser.busy, timeout=20_000)
+    assert len(turns) > 8
+    pixels = round(14 * dresser.scale)
+    parts = (window.form, window.preflight.rows, window.previews, window.prompt, window.outcome.folder, window.alarms)
+    assert {part.font().pixelSize() for part in parts} == {pixels}
+
+
+def test_what_comes_after_a_session_is_in_sight_however_many_clips_there_were(
+    window: ConsoleWindow, qtbot: QtBot
+) -> None:
+    window.resize(1280, 720)
+    trials = tuple({"trial": f"{i:02}", "clip": "calm", "annotatable": True, "reasons": []} for i in range(30))
+    window.show_snapshot(snapshot(IDLE, result=RESULT.model_copy(update={"trials": trials})))
+    names = {"Report", "HTML file", "Open folder", "New session"}
+    buttons = [it for it in window.outcome.findChildren(QAbstractButton) if it.text() in names and it.isVisible()]
+    qtbot.waitUntil(lambda: all(not it.visibleRegion().isEmpty() for it in buttons), timeout=20_000)
+    assert {it.text() for it in buttons} == names
 
 
 def test_sizes_grow_with_the_window() -> None:
