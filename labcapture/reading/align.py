@@ -21,6 +21,7 @@ from labcapture.reading.pictures import FrameStream
 
 Plane = NDArray[np.float32]
 _BROWN = {"brown_conrady", "modified_brown_conrady", "inverse_brown_conrady"}
+_BLOCK = 1 << 15  # depth pixels that are aligned at a time: what is computed of them stays in a core's cache
 _STEPS = 20  # of the iteration that takes a distortion back; it gains a digit or more in each
 
 
@@ -159,26 +160,31 @@ class Alignment:
         lie in the colour picture as a whole is left out, as the SDK's own alignment does.
         """
         lens = self.color.lens
+        # A column and a row more take what lies outside: -1 is the last one, too.
+        seen = np.full((lens.height + 1, lens.width + 1), np.inf, np.float32)
         z_mm = depth_mm.ravel()
-        left, top = self._pixels(self._corners[0], z_mm)
-        right, bottom = self._pixels(self._corners[1], z_mm)
-        z = self._middle[2] * z_mm + np.float32(self.pose.translation_mm[2])
+        for begin in range(0, z_mm.size, _BLOCK):
+            self._splat(seen.ravel(), slice(begin, begin + _BLOCK), z_mm[begin : begin + _BLOCK])
+        picture = seen[:-1, :-1].copy()
+        picture[np.isinf(picture)] = np.nan
+        return picture
+
+    def _splat(self, seen: Plane, block: slice, z_mm: Plane) -> None:
+        """Lay the squares of a block of depth pixels into ``seen``, a flat picture of a column and a row more."""
+        lens, pitch = self.color.lens, self.color.lens.width + 1
+        left, top = self._pixels(self._corners[0][:, block], z_mm)
+        right, bottom = self._pixels(self._corners[1][:, block], z_mm)
+        z = self._middle[2, block] * z_mm + np.float32(self.pose.translation_mm[2])
         inside = (left >= 0) & (top >= 0) & (right < lens.width) & (bottom < lens.height) & (z > 0)  # False of NaN
         inside &= (left <= right) & (top <= bottom)
-        if not inside.all():
-            left, top, right, bottom, z = (it[inside] for it in (left, top, right, bottom, z))
-        wide, high = right - left, bottom - top
-        seen = np.full(lens.height * lens.width, np.inf, np.float32)
-        start = top * lens.width + left
-        for down in range(int(high.max(initial=0)) + 1):
-            for across in range(int(wide.max(initial=0)) + 1):
-                if across or down:
-                    covers = np.flatnonzero((wide >= across) & (high >= down))
-                    np.minimum.at(seen, start[covers] + (down * lens.width + across), z[covers])
-                else:
-                    np.minimum.at(seen, start, z)
-        seen[np.isinf(seen)] = np.nan
-        return seen.reshape(lens.height, lens.width)
+        z[np.flatnonzero(~inside)] = np.inf
+        wide, high = (int((size * inside).max()) for size in (right - left, bottom - top))
+        columns = [left, *(np.minimum(left + across, right) for across in range(1, wide + 1))]
+        rows = [top, *(np.minimum(top + down, bottom) for down in range(1, high + 1))]
+        for row in rows:  # a square that is smaller lays its last row and column again: that changes nothing
+            start = row * pitch
+            for column in columns:
+                np.minimum.at(seen, start + column, z)
 
     def _pixels(self, rays: NDArray[np.float32], z_mm: Plane) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
         """Return (column, row) of the colour pixel on which each point lies; far outside where it lies behind."""

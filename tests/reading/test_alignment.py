@@ -97,6 +97,25 @@ def test_holes_stay_holes_and_nothing_is_invented() -> None:
     assert np.isnan(of(np.eye(3), (0.0, 0.0, 0.0)).align(np.full_like(depth, np.nan))).all()
 
 
+@pytest.mark.parametrize("angle", [0.0, 0.3, 0.5])
+@pytest.mark.parametrize("lens", [Lens(96, 54, 90.0, 91.0, 48.8, 26.6), Lens(480, 270, 450.0, 454.5, 244.0, 133.0)])
+def test_each_depth_pixel_covers_its_square_and_the_nearest_one_is_seen(angle: float, lens: Lens) -> None:
+    depth_lens = Lens(120, 68, 90.0, 91.0, 59.0, 33.0)
+    counts = np.random.default_rng(2).integers(0, 900, (68, 120))
+    depth = in_mm(counts, np.float32(1))
+    alignment = Alignment(Optics(depth_lens), Optics(lens), Pose(turned(angle), np.array([-15.0, 40.0, -120.0])))
+    found = alignment.align(depth)
+    truth = np.full((lens.height, lens.width), np.nan, np.float32)
+    (left, top), (right, bottom) = (alignment._pixels(corner, depth.ravel()) for corner in alignment._corners)
+    distance = alignment.points(depth)[..., 2].ravel()
+    for x0, y0, x1, y1, z in zip(left, top, right, bottom, distance, strict=True):
+        if z > 0 and 0 <= x0 <= x1 < lens.width and 0 <= y0 <= y1 < lens.height:
+            truth[y0 : y1 + 1, x0 : x1 + 1] = np.fmin(truth[y0 : y1 + 1, x0 : x1 + 1], z)
+    np.testing.assert_array_equal(found, truth)
+    assert found.flags.c_contiguous
+    assert 0 < np.isnan(found).mean() < 1
+
+
 def test_points_lie_on_the_plane() -> None:
     rotation, across = turned(0.05), np.array([-15.0, 1.0, 2.0])
     normal = np.array([0.1, -0.2, 1.0])
