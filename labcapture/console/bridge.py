@@ -1,4 +1,4 @@
-"""Where Qt meets the engine's client, and nowhere else: two threads, so that the window never waits for a socket."""
+"""Where Qt meets the engine's client, and nowhere else: in threads, so that the window never waits for a socket."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from pydantic import ValidationError
 from PySide6.QtCore import QObject, Signal
 
 from labcapture.core.errors import EngineError, LabcaptureError
+from labcapture.engine.check_messages import Cancel
 from labcapture.engine.client import Client
-from labcapture.engine.messages import Command, Prepare
+from labcapture.engine.messages import Abort, Command, Prepare
 
 _POLL_S = 0.25  # how soon the threads notice that the window closes
 _SILENCE_S = 3.0  # an engine that publishes nothing for so long counts as lost
@@ -21,6 +22,8 @@ _RETRY_S = 1.0
 _ANSWER_S = 10.0
 _PREPARE_S = 120.0  # opening instruments and the participant's screen
 _CLOSE_S = 5.0
+
+_Lane = queue.SimpleQueue[Command | None]
 
 
 class Bridge(QObject):
@@ -49,11 +52,13 @@ class Bridge(QObject):
             self._may_spawn.set()
         self._found: Path | None = None
         self._stop = threading.Event()
-        self._commands: queue.SimpleQueue[Command | None] = queue.SimpleQueue()
+        self._commands: _Lane = queue.SimpleQueue()
+        self._endings: _Lane = queue.SimpleQueue()  # for what others are waiting for
         self._threads = [
             threading.Thread(target=self._listen, name="console listener"),
             # A daemon, because a rig that takes minutes to open must not keep a closed window's process alive.
-            threading.Thread(target=self._carry, name="console commands", daemon=True),
+            threading.Thread(target=self._carry, args=(self._commands,), name="console commands", daemon=True),
+            threading.Thread(target=self._carry, args=(self._endings,), name="console endings", daemon=True),
         ]
 
     def start(self) -> None:
@@ -62,17 +67,21 @@ class Bridge(QObject):
             thread.start()
 
     def send(self, command: Command) -> None:
-        """Hand over a command; `done` or `refused` tells how it went."""
-        self._commands.put(command)
+        """Hand over a command; `done` or `refused` tells how it went.
+
+        What ends the preparing of a session overtakes it: that takes as long as its instruments take to open.
+        """
+        (self._endings if isinstance(command, Abort | Cancel) else self._commands).put(command)
 
     def start_engine(self) -> None:
         """Start an engine if the next look finds none."""
         self._may_spawn.set()
 
     def close(self) -> None:
-        """End both threads; the engine goes on, also with a command that it has not answered yet."""
+        """End the threads; the engine goes on, also with a command that it has not answered yet."""
         self._stop.set()
         self._commands.put(None)
+        self._endings.put(None)
         for thread in self._threads:
             if thread.ident is not None:
                 thread.join(_CLOSE_S)
@@ -115,10 +124,10 @@ class Bridge(QObject):
 
     # Commands ---------------------------------------------------------------------------------------------------------
 
-    def _carry(self) -> None:
+    def _carry(self, lane: _Lane) -> None:
         client: Client | None = None
         try:
-            while (command := self._commands.get()) is not None:
+            while (command := lane.get()) is not None:
                 try:
                     found = self._found
                     if client is not None and client.connection != found:

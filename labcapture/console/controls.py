@@ -37,11 +37,12 @@ EXPRESSION = Control("Expression", ("E",), _RUN)
 MARK = Control("Mark", ("M",), _OPEN)
 NOTE = Control("Note", ("Ctrl+N",), _OPEN)  # not N: that is an answer
 ABORT = Control("Abort", ("Ctrl+Shift+A",), _OPEN)
+CANCEL = Control("Cancel", ("Esc",), frozenset({EngineState.PREPARING}))
 SKIP = Control("Skip", ("S",), _RUN, "list")
 REDO = Control("Redo", ("R",), _RUN, "list")
 JUMP = Control("Jump", ("J",), _RUN, "list")
 REDO_CLIP = Control("Redo clip", ("Shift+R",), _RUN, "list")
-CONTROLS = (START, GO_ON, PAUSE, RESUME, EXPRESSION, MARK, NOTE, ABORT, SKIP, REDO, JUMP, REDO_CLIP)
+CONTROLS = (START, GO_ON, PAUSE, RESUME, EXPRESSION, MARK, NOTE, ABORT, CANCEL, SKIP, REDO, JUMP, REDO_CLIP)
 LETTERS = frozenset(key for control in CONTROLS for key in control.keys if len(key) == 1) | {"L"}
 """Single letters that mean something else than an answer."""
 
@@ -125,7 +126,9 @@ class ControlBar(QWidget):
 
     def _hidden(self, state: EngineState | None) -> set[Control]:
         """Return what gives its place to another control of the same moment."""
-        hidden = {PAUSE if state is EngineState.PAUSED else RESUME}  # they share their place and their key
+        if state is EngineState.PREPARING:
+            return set(CONTROLS) - {CANCEL}
+        hidden = {CANCEL} | {PAUSE if state is EngineState.PAUSED else RESUME}  # they share their place and their key
         return hidden | ({START} if state in _RUN else {GO_ON, EXPRESSION, *(c for c in CONTROLS if c.place == "list")})
 
     def enabled(self) -> set[str]:

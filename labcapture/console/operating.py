@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from PySide6.QtWidgets import QWidget
 
 from labcapture.console import controls as can
 from labcapture.console import dialogs, questions, text
 from labcapture.core.clock import lsl_time
+from labcapture.engine.check_messages import Cancel
 from labcapture.engine.messages import (
     Abort,
     Command,
@@ -27,6 +28,14 @@ from labcapture.engine.messages import (
 
 EXPRESSION = "expression"
 """Label of the mark for a visible expression where the protocol keeps no account under another one."""
+
+_PLAIN: Mapping[can.Control, Callable[[], Command]] = {
+    can.START: Start,
+    can.PAUSE: Pause,
+    can.RESUME: Resume,
+    can.CANCEL: Cancel,
+}
+"""What needs no more words."""
 
 
 class Operating:
@@ -53,12 +62,8 @@ class Operating:
     def choose(self, control: can.Control, snapshot: Snapshot, selected: StepView | None) -> None:
         """Do ``control``; commands carry the time of this call, however long the question takes."""
         now = lsl_time()
-        if control is can.START:
-            self._send(Start())
-        elif control is can.PAUSE:
-            self._send(Pause())
-        elif control is can.RESUME:
-            self._send(Resume())
+        if control in _PLAIN:
+            self._send(_PLAIN[control]())
         elif control is can.MARK:
             self._send(Mark(label="experimenter", time=now))
         elif control is can.EXPRESSION:

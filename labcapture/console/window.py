@@ -220,7 +220,7 @@ class ConsoleWindow(QMainWindow):
         snapshot = self._snapshot if self._state is not None else None
         self.controls.show_snapshot(snapshot, self.steps.selected)
         for action in self._keys:
-            action.setEnabled(self._state not in {None, EngineState.IDLE})
+            action.setEnabled(self._state not in {None, EngineState.IDLE, EngineState.PREPARING})
 
     def show_lost(self, error: LabcaptureError) -> None:
         """Say that the engine is gone; the last pictures and figures would only deceive."""

@@ -12,6 +12,7 @@ from PySide6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
 from labcapture.console.app import Console
+from labcapture.console.controls import CANCEL
 from labcapture.console.window import ConsoleWindow
 from labcapture.engine.messages import EngineState, Snapshot
 from tests.run.sessions import RIG
@@ -84,3 +85,26 @@ def test_a_session_from_form_to_result(console: tuple[Console, list[Snapshot]], 
         labels = [row["label"].decode() for row in session["markers"][:]]
         order = [labels.index(label) for label in ("pause", "experimenter", "resume")]
         assert order == sorted(order)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the rig's stage needs Xvfb")
+def test_what_is_being_prepared_is_cancelled_by_one_key(
+    console: tuple[Console, list[Snapshot]], qtbot: QtBot, tmp_path: Path
+) -> None:
+    window, heard = console[0].window, console[1]
+    qtbot.waitUntil(lambda: window.head.state.text() == "IDLE", timeout=_LIMIT_MS)
+    _fill(window, tmp_path)
+    nobody = "{kind: lsl, name: skin, stream_name: nobody-sends-this, timeout_s: 110}"
+    (tmp_path / "rig.yaml").write_text(
+        f"name: waits\ndevices: [{nobody}]\nstage: {{display: virtual, size: [640, 360]}}\n", encoding="utf-8"
+    )
+    QTest.keyClicks(window.form.participant, "p01")
+    QTest.keyClick(window.form.participant, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: window.controls.enabled() == {"Cancel"}, timeout=_LIMIT_MS)
+    assert window.controls.buttons[CANCEL].isVisible()
+    qtbot.waitUntil(window.isActiveWindow, timeout=_LIMIT_MS)
+    QTest.keyClick(window, Qt.Key.Key_Escape)
+    qtbot.waitUntil(lambda: window.pages.currentWidget() is window.form, timeout=_LIMIT_MS)
+    qtbot.waitUntil(lambda: "cancelled" in window.form.message.text(), timeout=_LIMIT_MS)
+    assert heard[-1].state is EngineState.IDLE
+    assert not (tmp_path / "out").exists()
