@@ -5,7 +5,8 @@ demo: setup ## a whole session on the simulated rig, with the console
 	$(PYTHON) scripts/demo.py
 
 test: setup ## all tests, two files at a time: much of their time is waiting
-	$(PYTHON) -m pytest -n 2 --dist loadfile
+	$(PYTHON) -m pytest -n 2 --dist loadfile -m "not alone"
+	$(PYTHON) -m pytest -m alone
 
 lint: setup ## style, types, rooms
 	.venv/bin/ruff check .

@@ -65,9 +65,9 @@ def main() -> None:
             browser.resize(*SIZE)
             browser.show()
             browser.look(Path(root))
-            settle(application, 3)
+            settle(3)
             browser.folder.setText("sessions")
-            settle(application, 0.5)
+            settle(0.5)
             path = given.folder / f"browser-{theme.name}.png"
             browser.grab().save(str(path))
             Picture.open(path).convert("RGB").quantize(256).save(path, optimize=True)

@@ -35,12 +35,14 @@ from labcapture.engine.messages import (
     Alarm,
     EngineState,
     MarkerView,
+    PreviewLayout,
     Prompt,
     Snapshot,
     StepView,
     StreamHealth,
 )
 from labcapture.engine.preview import PreviewBoard
+from scripts.console_pages import Show, pages, questions
 
 FOLDER = Path(__file__).parents[1] / "docs" / "images"
 NOW = 5000.0  # LSL time of all snapshots (s)
@@ -315,11 +317,11 @@ def screen(size: tuple[int, int]) -> Iterator[None]:
         server.terminate()
 
 
-def settle(application: QApplication, seconds: float) -> None:
+def settle(seconds: float) -> None:
     """Let the window draw."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        application.processEvents()
+        QApplication.processEvents()
         time.sleep(0.01)
 
 
@@ -330,12 +332,35 @@ def is_drawn(window: ConsoleWindow) -> bool:
     return not previews.isVisible() or (all(v.count for v in previews.pictures) and len(previews.traces) == signals)
 
 
+def shots(good: Scene, bad: Scene) -> Iterator[tuple[str, Scene, Show]]:
+    """Yield name, scene, and what brings the window to show it."""
+
+    def session(snapshot: Snapshot, press: Callable[[ConsoleWindow], object] | None) -> Show:
+        def show(window: ConsoleWindow, layout: PreviewLayout) -> None:
+            running = snapshot.model_copy(update={"preview": layout})
+            window.show_snapshot(running)
+            if press is not None:
+                while not is_drawn(window):
+                    settle(0.05)
+                press(window)
+                window.show_snapshot(running)
+
+        return show
+
+    for name, scene, snapshot, press in views(good, bad):
+        yield name, scene, session(snapshot, press)
+    for name, ask in questions():
+        yield name, good, session(neutralization(), ask)
+    for name, show in pages(measured(good, good=True), measured(bad, good=False)):
+        yield name, bad if name.endswith("bad") else good, show
+
+
 def take(folder: Path, size: tuple[int, int], suffix: str, only: str) -> None:
     """Write all views at ``size`` in both themes."""
     application = QApplication(sys.argv[:1])
     good = Scene(color_optics(1280, 720), depth_optics(1280, 720), 508.0, 3)
     near = Scene(color_optics(1280, 720), depth_optics(1280, 720), 468.0, 3, SimulatedHead(x_mm=70, roll_deg=-14))
-    for name, scene, snapshot, press in views(good, near):
+    for name, scene, show in shots(good, near):
         if only not in name:
             continue
         for theme in (themes.DARK, themes.LIGHT):
@@ -345,14 +370,10 @@ def take(folder: Path, size: tuple[int, int], suffix: str, only: str) -> None:
             window.resize(*size)
             window.show()
             window.activateWindow()
-            window.show_snapshot(snapshot.model_copy(update={"preview": made.layout}))
+            show(window, made.layout)
             while not is_drawn(window):
-                settle(application, 0.05)
-            settle(application, SETTLE_S)
-            if press is not None:
-                press(window)
-                window.show_snapshot(snapshot.model_copy(update={"preview": made.layout}))
-                settle(application, SETTLE_S)
+                settle(0.05)
+            settle(SETTLE_S)
             path = folder / f"console-{name}-{theme.name}{suffix}.png"
             shot = application.primaryScreen().grabWindow(0, window.x(), window.y(), *size)
             shot.save(str(path))

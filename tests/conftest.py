@@ -13,10 +13,25 @@ import pytest
 
 _GRACE_S = 5.0
 
+# They hold sound and pictures against the clock, and every sample counts: `make test` runs them one after the other.
+ALONE = {
+    "test_closed_loop.py",
+    "test_view_sound.py",
+    "test_microphone.py",
+    "test_time_truth.py",
+    "test_screen_camera.py",
+}
+
 # The gate tries the same examples every time, so that a change is judged by what it changed; people's runs explore.
 hypothesis.settings.register_profile("gate", derandomize=True)
 if os.environ.get("CI"):
     hypothesis.settings.load_profile("gate")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.name in ALONE:
+            item.add_marker("alone")
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -184,11 +184,11 @@ def test_a_rig_of_which_a_part_opened_is_closed_when_it_is_cancelled() -> None:
             open_all(rig.devices, SessionLog(), cancelled)
         ended.set()
 
+    before = set(mine.children(recursive=True))  # screens of other tests
     threading.Thread(target=run).start()
     deadline = time.monotonic() + _LIMIT_S
-    while not mine.children(recursive=True) and time.monotonic() < deadline:
+    while not (outlets := set(mine.children(recursive=True)) - before) and time.monotonic() < deadline:
         time.sleep(0.02)
-    outlets = mine.children(recursive=True)
     assert outlets
     cancelled.ask()
     assert ended.wait(_LIMIT_S)
