@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -128,21 +128,18 @@ class Alignment:
             raise RecordingError(f"has no {error.args[0]}", depth.where, mend) from None
         return cls(Optics.of(depth), Optics.of(color), pose)
 
-    @cached_property
+    @property
     def _corners(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Rays (3, height * width) of the two ends of each depth pixel's square, in the colour camera's directions."""
         return self._turned(-0.5), self._turned(0.5)
 
-    @cached_property
+    @property
     def _middle(self) -> NDArray[np.float32]:
         """Rays (3, height * width) of the middle of each depth pixel, in the colour camera's directions."""
         return self._turned(0.0)
 
     def _turned(self, shift: float) -> NDArray[np.float32]:
-        x, y = self.depth.rays(shift)
-        rays = np.stack([x.ravel(), y.ravel(), np.ones(x.size, np.float32)])
-        turned: NDArray[np.float32] = (self.pose.rotation.astype(np.float32) @ rays).astype(np.float32)
-        return turned
+        return _turned(self.depth, tuple(self.pose.rotation.ravel().tolist()), shift)
 
     def points(self, depth_mm: Plane) -> NDArray[np.float32]:
         """Return (height, width, 3) mm: the point of each depth pixel in the colour camera's coordinates; NaN: none."""
@@ -195,6 +192,15 @@ class Alignment:
             return _whole(x * lens.fx + (lens.ppx + 0.5), lens.width), _whole(
                 y * lens.fy + (lens.ppy + 0.5), lens.height
             )
+
+
+@lru_cache(maxsize=6)  # 11 MB each at 1280 x 720; the trials of a session have them in common
+def _turned(optics: Optics, rotation: tuple[float, ...], shift: float) -> NDArray[np.float32]:
+    """Return rays (3, height * width) of all pixels, moved by ``shift`` pixels, after a rotation."""
+    x, y = optics.rays(shift)
+    rays = np.stack([x.ravel(), y.ravel(), np.ones(x.size, np.float32)])
+    turned: NDArray[np.float32] = (np.reshape(rotation, (3, 3)).astype(np.float32) @ rays).astype(np.float32)
+    return turned
 
 
 def _whole(at: Plane, size: int) -> NDArray[np.int32]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from labcapture.core.errors import LabcaptureError
 Pixels = NDArray[Any]
 MAX_BYTES = 384_000_000  # about 80 pairs of 1280 x 720
 _WORKERS = 2
+_CARRY = 0.8  # of what was known of how long a picture takes, when another one was decoded
 
 
 class Key(NamedTuple):
@@ -30,7 +32,7 @@ class PictureCache:
     Parameters
     ----------
     read
-        Decodes one picture; called in any thread.
+        Decodes one picture by so many threads; called in any thread.
     arrived
         Told of every picture that is there now; called in a thread of the cache.
     max_bytes
@@ -39,7 +41,7 @@ class PictureCache:
 
     def __init__(
         self,
-        read: Callable[[Key], Pixels],
+        read: Callable[[Key, int], Pixels],
         arrived: Callable[[Key], None],
         max_bytes: int = MAX_BYTES,
         workers: int = _WORKERS,
@@ -50,6 +52,8 @@ class PictureCache:
         self._kept: OrderedDict[Key, Pixels | LabcaptureError] = OrderedDict()
         self._nbytes = 0
         self._wanted: list[Key] = []
+        self._urgent: set[Key] = set()
+        self._took: dict[str, float] = {}
         self._busy: set[Key] = set()
         self._changed = threading.Condition()
         self._closed = False
@@ -65,14 +69,31 @@ class PictureCache:
                 self._kept.move_to_end(key)
             return found
 
-    def want(self, keys: Sequence[Key]) -> None:
-        """Decode these next, the first one first, and nothing that was wanted before and is not among them."""
+    def want(self, now: Sequence[Key], later: Sequence[Key] = ()) -> None:
+        """Decode these next, the first one first, and nothing that was wanted before and is not among them.
+
+        All threads work on each picture that is wanted ``now``; of those for ``later`` each has one, which is less
+        work on the whole, and leaves the others room.
+        """
         with self._changed:
+            keys = (*now, *later)
             self._wanted = [key for key in keys if key not in self._kept]
+            self._urgent = set(now)
             for key in reversed(keys):  # the most urgent is the last to be forgotten
                 if key in self._kept:
                     self._kept.move_to_end(key)
             self._changed.notify_all()
+
+    def begun(self, key: Key) -> bool:
+        """Return whether a picture is there, or being decoded."""
+        with self._changed:
+            return key in self._kept or key in self._busy
+
+    @property
+    def seconds(self) -> float:
+        """How long the slowest kind of picture takes of late; 0 before the first one."""
+        with self._changed:
+            return max(self._took.values(), default=0.0)
 
     def forget(self) -> None:
         """Keep nothing of what was decoded."""
@@ -94,32 +115,34 @@ class PictureCache:
         for thread in self._threads:
             thread.join()
 
-    def _next(self) -> Key | None:
-        """Wait for a picture to decode; None once closed."""
+    def _next(self) -> tuple[Key, int] | None:
+        """Wait for a picture to decode, and by how many threads; None once closed."""
         with self._changed:
             while not self._closed:
                 for key in self._wanted:
                     if key not in self._busy and key not in self._kept:
                         self._busy.add(key)
-                        return key
+                        return key, len(self._threads) if key in self._urgent else 1
                 self._changed.wait()
             return None
 
     def _work(self) -> None:
-        while (key := self._next()) is not None:
+        while (found := self._next()) is not None:
+            (key, threads), since = found, time.perf_counter()
             result: Pixels | LabcaptureError
             try:
-                result = self._read(key)
+                result = self._read(key, threads)
             except LabcaptureError as error:
                 result = error
             except Exception as error:  # noqa: BLE001 - whatever is wrong with one picture, the others can be seen
                 result = LabcaptureError(f"cannot be decoded ({error})", f"{key.trial}/{key.stream}[{key.frame}]")
-            self._keep(key, result)
+            self._keep(key, result, time.perf_counter() - since)
             if not self._closed:
                 self._arrived(key)
 
-    def _keep(self, key: Key, result: Pixels | LabcaptureError) -> None:
+    def _keep(self, key: Key, result: Pixels | LabcaptureError, seconds: float) -> None:
         with self._changed:
+            self._took[key.stream] = seconds + _CARRY * (self._took.get(key.stream, seconds) - seconds)
             self._busy.discard(key)
             self._kept[key] = result
             self._nbytes += _size(result)

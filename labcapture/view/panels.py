@@ -85,6 +85,7 @@ class Transport(QWidget):
         self.frame.setToolTip("Index of the frame in this trial   (Ctrl+I)")
         self.state = label("", "caption")
         self._signs = parts
+        self._shown: tuple[bool, float, str] | None = None
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
@@ -113,6 +114,9 @@ class Transport(QWidget):
 
     def show_playing(self, playing: bool, speed: float, words: str) -> None:
         """Show whether time goes on, and how fast."""
+        if (playing, speed, words) == self._shown:  # it is asked at every tick
+            return
+        self._shown = (playing, speed, words)
         self.play.setIcon(self._icons["pause" if playing else "play"])
         for made, at in zip(self.speeds, SPEEDS, strict=True):
             made.setChecked(at == speed)

@@ -18,6 +18,7 @@ from labcapture.view.picture import Layer, PictureView, image_of
 
 _OVER = ">"  # depth>color: depth in the pixels of color
 _AHEAD = 10  # frames decoded beyond the one that is seen, in the direction of travel
+_BEHIND = 2  # and where one came from
 _REST_MS = 60  # so long one must have stayed before neighbours are decoded
 _LINE = 0xE6FFFFFF  # contours
 
@@ -76,39 +77,49 @@ class Projector(QObject):
         self._came.connect(self._project)  # from a thread of the cache into this one
         self._pending: set[str] = set()
         self._measured: dict[str, tuple[NDArray[np.uint16], str]] = {}
+        self._moment = self.time  # what the panes show, or will show next
         self._asked: list[Key] = []
-        self._stride = 1
+        self._way = 1
+        self._playing = False
 
     def close(self) -> None:
         """End the decoding."""
         self._rest.stop()
         self._pending.clear()  # what comes from now on is for nobody
+        self._moment = self.time
         self.cache.close()
 
     # What is wanted ---------------------------------------------------------------------------------------------------
 
-    def show(self, time: float, stride: int = 0) -> None:
-        """Show LSL ``time`` (s) as soon as it is decoded; what was asked for before and is not there yet is given up.
+    def show(self, time: float, speed: float = 0.0) -> None:
+        """Show LSL ``time`` (s) as soon as it is decoded.
 
-        ``stride`` tells how many frames on the next picture will be, if time goes on. Otherwise neighbours are decoded
-        only after a moment of rest: whoever scrubs wants them least.
+        While a picture is being decoded for a moment that was asked for before, that is shown first, and then the
+        newest moment: else who scrubs faster than pictures are decoded would see none. Neighbours are decoded after
+        a moment of rest: whoever scrubs wants them least.
+
+        ``speed`` tells how fast time goes on by itself. Then what cannot be decoded in time is not begun.
         """
-        way = 1 if time >= self.time else -1
+        self._way = 1 if time >= self.time else -1
         self.time = time
-        keys = self._keys(time)
-        if stride and keys == self._asked and not self._pending:
-            return  # the same frame still
-        self._asked, self._stride = keys, stride or way
+        if speed or self._playing or not self._pending:
+            self._ask(speed)
+
+    def _ask(self, speed: float = 0.0) -> None:
+        keys = self._keys(self.time)
+        is_same, self._moment = keys == self._asked, self.time
+        if speed and self._playing and is_same and not self._pending:
+            return
+        self._asked, self._playing = keys, speed > 0
         self._pending = {"color"} if self.mode.blend else {"color", "depth"}
-        wanted = list(keys)
-        if self.mode.difference and self.mode.reference is not None:
-            wanted += self._keys(self.mode.reference)
-        if stride:
+        compared = self.mode.reference if self.mode.difference else None
+        reference = [] if compared is None else self._keys(compared)
+        if speed:
             self._rest.stop()
-            wanted += self._ahead()
+            self.cache.want(reference, self._in_time(speed))
         else:
             self._rest.start()
-        self.cache.want(wanted)
+            self.cache.want(keys + reference)
         self._project()
 
     def _prefetch(self) -> None:
@@ -116,12 +127,20 @@ class Projector(QObject):
         if self._pending:
             self._rest.start()
         else:
-            self.cache.want(self._asked + self._ahead())
+            near = (*range(1, _AHEAD + 1), *range(-1, -_BEHIND - 1, -1))
+            period = self._period()
+            later = [key for step in near for key in self._keys(self.time + step * self._way * period)]
+            self.cache.want(self._asked, later)
 
     def set_mode(self, **changes: Any) -> None:  # noqa: ANN401 - any field of Mode
         """Change how pictures are shown."""
         self.mode = replace(self.mode, **changes)
-        self.show(self.time)
+        self._ask()
+
+    def set_camera(self, camera: Camera) -> None:
+        """Show the pictures of another camera."""
+        self.camera = camera
+        self._ask()
 
     def shown(self) -> tuple[Shown, Shown]:
         """Return which frames of colour and depth belong to this moment."""
@@ -156,14 +175,24 @@ class Projector(QObject):
             keys.append(Key(depth.trial, self._depth_name(), depth.index))
         return keys
 
-    def _ahead(self) -> list[Key]:
-        """Return what will be wanted if one goes on as before, and a little of where one came from."""
+    def _period(self) -> float:
+        """Return the seconds from a frame to the next."""
         trial = self._film.trial_at(self.time)
         reel = None if trial is None else self._film.lead(trial, self.camera)
-        if reel is None:
+        return 0.0 if reel is None else reel.period
+
+    def _in_time(self, speed: float) -> list[Key]:
+        """Return what will be wanted while it plays, but for what comes so soon that it could only be late."""
+        beat = stride_of(speed) * self._period()
+        if not beat:
             return []
-        steps = (*range(1, _AHEAD + 1), -1, -2)
-        return [key for step in steps for key in self._keys(self.time + step * self._stride * reel.period)]
+        soon = int(np.ceil(self.cache.seconds * speed / beat))
+        found = []
+        for step in range(_AHEAD + soon):
+            keys = self._keys(self.time + step * beat)
+            if step >= soon or any(self.cache.begun(key) for key in keys):
+                found += keys
+        return found
 
     def _reel(self, trial: str, stream: str) -> Reel:
         return self._film.reel(self._film.session.trials[trial], stream)
@@ -174,14 +203,16 @@ class Projector(QObject):
             raise RecordingError("has no depth_units", stream, "Its camera did not tell how long a count is.")
         return 1000 * float(facts["depth_units"])
 
-    def _read(self, key: Key) -> NDArray[Any]:
+    def _read(self, key: Key, threads: int) -> NDArray[Any]:
         """Decode a picture, in a thread of the cache. Depth stays in counts, aligned or not."""
         trial = self._film.session.trials[key.trial]
         depth, over, color = key.stream.partition(_OVER)
         if not over:
-            return trial[key.stream][key.frame]
-        aligned_mm = np.nan_to_num(trial.aligned(depth, color)[key.frame])
-        return np.rint(aligned_mm / np.float32(self._count_mm(depth))).astype(np.uint16)
+            return trial[key.stream].read_picture(key.frame, threads)
+        aligned = trial.aligned(depth, color).read_picture(key.frame, threads)
+        aligned /= np.float32(self._count_mm(depth))
+        np.nan_to_num(np.rint(aligned, out=aligned), copy=False)
+        return aligned.astype(np.uint16)
 
     # What is shown ----------------------------------------------------------------------------------------------------
 
@@ -190,11 +221,13 @@ class Projector(QObject):
             if self._fill(name):
                 self._pending.discard(name)
                 self.changed.emit()
+        if not self._pending and self._moment != self.time:
+            self._ask()
 
     def _fill(self, name: str) -> bool:
         """Show what belongs into a pane; False if it is not decoded yet: then the pane keeps what it says it shows."""
         pane = self._panes[name]
-        color, depth = self.shown()
+        color, depth = self.shown_at(self._moment)
         mine = color if name == "color" else depth
         layers: list[Layer] = []
         try:
@@ -209,10 +242,8 @@ class Projector(QObject):
                 ready = pixels is not None and self._color(layers, pixels, before)
                 if ready and self.mode.blend:
                     ready = self._over(layers, depth)
-                    words = "no frame" if depth.index is None else self._caption(depth) if ready else "…"
+                    words = "no frame" if depth.index is None else self._caption(depth)
                     caption = f"{caption}   +   {depth.stream} {words.removeprefix(depth.stream).strip()}"
-                    if not ready and abs(self._stride) == 1 and self._rest.isActive():  # colour need not wait for depth
-                        pane.show_layers(layers, caption)
             else:
                 pixels = self._get(_key(mine))
                 ready = pixels is not None and self._depth(layers, pixels, before)
@@ -325,3 +356,8 @@ class Projector(QObject):
 def _key(shown: Shown) -> Key:
     """Return the key of a frame that is there."""
     return Key(shown.trial, shown.stream, -1 if shown.index is None else shown.index)
+
+
+def stride_of(speed: float) -> int:
+    """Return every how manieth frame is shown at a speed: at 2 and 4 times every second and fourth."""
+    return max(1, round(speed))

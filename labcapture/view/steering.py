@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from labcapture.view.film import Film
-from labcapture.view.projector import Projector
+from labcapture.view.projector import Projector, stride_of
 from labcapture.view.sound import Player
 
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -37,10 +37,10 @@ class Steering(QObject):
         """LSL seconds."""
         return self.projector.time
 
-    def go(self, time: float, stride: int = 0) -> None:
-        """Show LSL ``time`` (s)."""
+    def go(self, time: float, speed: float = 0.0) -> None:
+        """Show LSL ``time`` (s); ``speed`` tells how fast it goes on."""
         time = min(max(time, self.film.start), self.film.stop)
-        self.projector.show(time, stride)
+        self.projector.show(time, speed)
         self.moved.emit(time)
 
     def seek(self, time: float) -> None:
@@ -66,6 +66,7 @@ class Steering(QObject):
         self._clock.stop()
         if self.player.playing:
             self.player.pause()
+            self.go(self.time)  # what was not decoded in time
             self.changed.emit()
 
     def _tick(self) -> None:
@@ -75,15 +76,15 @@ class Steering(QObject):
             at = self.film.at(time, self.projector.lead)
             self.skipped += at.index is not None and at.index != now
         self._waited_for = now
-        stride = max(1, round(self.speed))
-        self.go(self._beat(time, stride), stride)
+        self.go(self._beat(time), self.speed)
         if time >= self.film.stop:
             self.go(time)
             self.pause()
         self.changed.emit()
 
-    def _beat(self, time: float, stride: int) -> float:
+    def _beat(self, time: float) -> float:
         """Return the moment whose picture is shown at ``time``: at 2 and 4 times, every second and fourth frame."""
+        stride = stride_of(self.speed)
         trial = self.film.trial_at(time)
         reel = None if trial is None or stride == 1 else self.film.lead(trial, self.projector.camera)
         if reel is None or not len(reel):

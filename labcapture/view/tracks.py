@@ -83,13 +83,15 @@ class Tracks(QWidget):
 
     def show_cursor(self, time: float) -> None:
         """Move the cursor to LSL ``time`` (s); the range follows where the cursor would leave it."""
-        self.now = time
+        before, self.now = self.now, time
         if not self.start <= time <= self.stop:
             span = self.stop - self.start
             begin = time - span * (0.1 if time > self.stop else 0.9)
             self.show_range(begin, begin + span)
         self.setAccessibleDescription(self._film.clock(time))
-        self.update()
+        line = self._line()
+        for x in {round(self.x_of(it)) for it in (before, time)}:  # the rest of a large window stands still
+            self.update(x - line, 0, 2 * line, self.height())
 
     def show_range(self, start: float, stop: float) -> None:
         """Show LSL times from ``start`` to ``stop`` (s)."""

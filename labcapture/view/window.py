@@ -273,8 +273,7 @@ class ViewerWindow(QMainWindow):
         self.look.set(1.0, self.look.centre)
 
     def _change_camera(self, place: int) -> None:
-        self.projector.camera = self.film.cameras[place]
-        self.steering.go(self.projector.time)
+        self.projector.set_camera(self.film.cameras[place])
 
     def zoom_time(self, way: int) -> None:
         """Show more (-1) or less (1) time."""

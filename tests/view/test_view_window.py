@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from shiboken6 import Shiboken
 import labcapture.reading
 from labcapture.console import theme
 from labcapture.core.errors import RecordingError
+from labcapture.view.cache import Key, PictureCache
 from labcapture.view.keys import GROUPS
 from labcapture.view.picture import PictureView
 from labcapture.view.window import ViewerWindow
@@ -49,6 +51,60 @@ def test_the_picture_is_the_frame_of_that_index(qtbot: QtBot, window: ViewerWind
         np.testing.assert_array_equal(pixels(window.color_pane), world.picture(world.COLOR, first + index))
         assert window.transport.frame.text() == str(index)
         assert f"frame {index} of 90" in window.color_pane.accessibleDescription()
+
+
+def test_who_scrubs_faster_than_pictures_are_decoded_sees_some_of_them(qtbot: QtBot, window: ViewerWindow) -> None:
+    settled(qtbot, window)
+    window.projector.cache.forget()
+    seen: list[str] = []
+    window.projector.changed.connect(lambda: seen.append(window.color_pane.accessibleDescription()))
+    for index in (20, 30, 40):
+        window.steering.seek(frame_time(window, "01_a", index))
+    assert window.transport.clock.text() == window.film.clock(frame_time(window, "01_a", 40))
+    settled(qtbot, window)
+    told = [words.split()[2] for words in dict.fromkeys(seen)]
+    assert (told[-2], told[-1]) == ("20", "40")  # what was begun, and where the hand came to rest
+    np.testing.assert_array_equal(pixels(window.color_pane), world.picture(world.COLOR, 40))
+
+
+def test_a_slow_machine_plays_fewer_pictures_in_time(qtbot: QtBot, window: ViewerWindow) -> None:
+    settled(qtbot, window)
+    cache, read = window.projector.cache, window.projector._read
+
+    def slowly(key: Key, threads: int) -> NDArray[np.uint8]:
+        time.sleep(0.15)  # two streams in two threads: at most 7 of 30 pairs a second
+        return read(key, threads)
+
+    cache._read = slowly
+    cache.forget()
+    seen: set[str] = set()
+    window.projector.changed.connect(lambda: seen.add(window.color_pane.accessibleDescription()))
+    QTest.keyClick(window.tracks, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: len(seen) > 4 or not window.steering.player.playing, timeout=PATIENCE_MS)
+    assert len(seen) > 4
+    QTest.keyClick(window.tracks, Qt.Key.Key_Space)
+    settled(qtbot, window)
+    index = window.film.reel(window.film.trials[0], "color").nearest(window.steering.time)
+    assert f"frame {index} of 90" in window.color_pane.accessibleDescription()  # where it was paused, in time or not
+
+
+def test_one_picture_that_is_waited_for_is_decoded_by_all_threads() -> None:
+    by: dict[int, int] = {}
+    arrived = threading.Event()
+
+    def read(key: Key, threads: int) -> NDArray[np.uint8]:
+        by[key.frame] = threads
+        return np.zeros((2, 2), np.uint8)
+
+    cache = PictureCache(read, lambda _: arrived.set() if len(by) == 4 else None)
+    try:
+        keys = [Key("01_a", "color", frame) for frame in range(4)]
+        cache.want(keys[:1], keys[1:])
+        assert arrived.wait(PATIENCE_MS / 1000)
+    finally:
+        cache.close()
+    assert by == {0: 2, 1: 1, 2: 1, 3: 1}
+    assert all(cache.begun(key) for key in keys)
 
 
 def test_stepping_by_keys_and_to_an_index(qtbot: QtBot, window: ViewerWindow) -> None:
