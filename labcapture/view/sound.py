@@ -87,6 +87,7 @@ class Player:
         self.muted = False
         self.note = "" if voice is not None else "no voice was recorded: plays silently"
         self._run: _Run | None = None
+        self._ending: threading.Thread | None = None
         self._no_card = False
 
     @property
@@ -95,9 +96,16 @@ class Player:
         return self._run is not None
 
     def play(self, start: float, speed: float) -> None:
-        """Go on from LSL time ``start`` (s), ``speed`` times as fast as it happened."""
-        self.pause()
-        self._run = _Run(self._voice if not self.muted and not self._no_card else None, start, speed)
+        """Go on from LSL time ``start`` (s), ``speed`` times as fast as it happened.
+
+        While it plays, the sound card stays open: one that was idle may take 2 s to begin.
+        """
+        voice = self._voice if not self.muted and not self._no_card else None
+        if self._run is not None and self._run.plays(voice):
+            self._run.turn(start, speed)
+        else:
+            self.pause()
+            self._run = _Run(voice, start, speed, self._ending)
 
     def position(self) -> float:
         """Return the LSL time (s) that is heard now."""
@@ -117,21 +125,29 @@ class Player:
         return self._run is not None and self._run.audible and not (self._run.waiting or self._run.stalled)
 
     def pause(self) -> None:
-        """Stop; the sound card is free again."""
+        """Stop; nothing is heard any more, and the sound card will be free soon."""
         if self._run is not None:
             self._no_card = self._no_card or self._run.no_card
-            self._run.close()
+            self._ending = self._run.end() or self._ending
             self._run = None
+
+    def close(self) -> None:
+        """Stop; the sound card is free again."""
+        self.pause()
+        if self._ending is not None:
+            self._ending.join()
 
 
 class _Run:
-    """From one start of playing to its end."""
+    """From one start of playing to its end. The card is opened once ``before``, which had it, has ended."""
 
-    def __init__(self, voice: Voice | None, start: float, speed: float) -> None:
+    def __init__(self, voice: Voice | None, start: float, speed: float, before: threading.Thread | None) -> None:
         self._voice, self._start, self._speed = voice, start, speed
+        self._before = before
         self._since = time.monotonic()
         self._lock = threading.Lock()
-        self._ready: queue.Queue[bytes] = queue.Queue(_AHEAD)
+        self._turn = 0  # counts the starts: what was prepared for one before is not played
+        self._ready: queue.Queue[tuple[int, bytes]] = queue.Queue(_AHEAD)
         self._asked: float | None = None  # when the card was started, or asked last
         self._heard: tuple[float, int] | None = None  # when the card got its newest block, samples before that
         self._given = 0
@@ -163,10 +179,33 @@ class _Run:
                 self._last = max(self._last, self._start + max(0.0, played) * self._speed)
             return self._last
 
-    def close(self) -> None:
+    def plays(self, voice: Voice | None) -> bool:
+        """Return whether this can go on elsewhere with ``voice``."""
+        return voice is self._voice and not self.stalled
+
+    def turn(self, start: float, speed: float) -> None:
+        """Go on from elsewhere. Time stands there until the card has played what it has got already."""
+        with self._lock:
+            self._turn += 1
+            self._start, self._speed, self._last, self._since = start, speed, start, time.monotonic()
+            self._heard, self._given = None, 0
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    self._ready.get_nowait()
+
+    def end(self) -> threading.Thread | None:
+        """Play nothing more; return the thread that gives the card back."""
         self._stop.set()
-        if self._thread is not None:
-            self._thread.join()
+        return self._thread
+
+    def _next(self) -> bytes | None:
+        """Return the next block that belongs to this turn; None if none is ready. Holds the lock."""
+        with contextlib.suppress(queue.Empty):
+            while not self._stop.is_set():
+                turn, block = self._ready.get_nowait()
+                if turn == self._turn:
+                    return block
+        return None
 
     def _silence(self) -> None:
         with self._lock:
@@ -175,6 +214,9 @@ class _Run:
             self._start = self._last
 
     def _feed(self, voice: Voice) -> None:
+        if self._before is not None:
+            self._before.join()
+            self._before = None
         try:
             with _quiet():
                 import pyaudio  # noqa: PLC0415 - late: a machine without PortAudio plays silently
@@ -195,13 +237,12 @@ class _Run:
 
         def callback(data: None, frames: int, times: dict[str, float], status: int) -> tuple[bytes, int]:
             del data, frames, status
-            self._asked = time.monotonic()
-            try:
-                block = self._ready.get_nowait()
-            except queue.Empty:  # time stands still while there is nothing to be heard
-                return silence, pyaudio.paContinue
             ahead = times["output_buffer_dac_time"] - times["current_time"]
             with self._lock:
+                self._asked = time.monotonic()
+                block = self._next()
+                if block is None:  # time stands still while there is nothing to be heard
+                    return silence, pyaudio.paContinue
                 self._heard = (self._asked, self._given)
                 self._given += _BLOCK
                 if 0 < ahead < _LATENCY_MOST_S:
@@ -220,14 +261,16 @@ class _Run:
             )
         try:
             self._latency_s = min(card.get_output_latency(), _LATENCY_MOST_S)
-            at = self._start
-            started = False
+            turn, at, speed, started = -1, 0.0, 1.0, False
             while not self._stop.is_set():
-                block = voice.samples(at, _BLOCK, self._speed).tobytes()
-                at += _BLOCK * self._speed / voice.rate_hz
-                while not self._stop.is_set():
+                with self._lock:
+                    if turn != self._turn:
+                        turn, at, speed = self._turn, self._start, self._speed
+                block = voice.samples(at, _BLOCK, speed).tobytes()
+                at += _BLOCK * speed / voice.rate_hz
+                while not self._stop.is_set() and turn == self._turn:
                     try:
-                        self._ready.put(block, timeout=0.05)
+                        self._ready.put((turn, block), timeout=0.05)
                         break
                     except queue.Full:
                         if not started:

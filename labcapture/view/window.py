@@ -356,6 +356,7 @@ class ViewerWindow(QMainWindow):
         """End playing and all threads."""
         self._forget.stop()
         self.steering.pause()
+        self.steering.player.close()
         self._waveform.close()
         self.projector.close()
         super().closeEvent(event)

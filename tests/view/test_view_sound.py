@@ -61,10 +61,17 @@ class Listener:
 
     def __init__(self, server: pulse.PulseServer, sink: str, file: Path) -> None:
         self._file = file
+        self._environment = {**os.environ, **server.environment}
         command = ["pacat", "--record", "--raw", f"--device={sink}.monitor"]
         command += ["--format=s16le", f"--rate={RATE}", "--channels=1"]  # in no hurry, else the sink would be quick
         with file.open("wb") as out:
-            self._program = subprocess.Popen(command, stdout=out, env={**os.environ, **server.environment})
+            self._program = subprocess.Popen(command, stdout=out, env=self._environment)
+
+    def streams(self) -> list[str]:
+        """Return the numbers of all that plays on the server."""
+        command = ["pactl", "list", "short", "sink-inputs"]
+        answer = subprocess.run(command, env=self._environment, check=True, capture_output=True, text=True)
+        return [line.split()[0] for line in answer.stdout.splitlines()]
 
     def sound(self) -> NDArray[np.int16]:
         """Return what was heard so far."""
@@ -139,9 +146,38 @@ def test_the_whole_voice_is_heard(
         # The monitor tells what the sink played a while ago.
         until(lambda: ears.seconds_of(speed * pitch(SECONDS - 1)) > 0.5 / speed)
     finally:
-        player.pause()
+        player.close()
     for second in range(SECONDS):
         assert ears.seconds_of(speed * pitch(second)) > 0.5 / speed
+
+
+def test_the_card_stays_open_when_one_goes_elsewhere(
+    voice: tuple[Voice, float, float], listener: Callable[[], Listener]
+) -> None:
+    sound, begin, _ = voice
+    ears = listener()
+    player = Player(sound)
+    player.play(begin, 1)
+    try:
+        until(lambda: player.position() > begin + 0.5)
+        before = ears.streams()
+        assert len(before) == 1
+        player.play(begin + 4, 1)
+        places = [player.position()]
+        assert places[0] == pytest.approx(begin + 4, abs=1e-6)
+        while places[-1] < begin + 5.5:
+            until(lambda: player.position() > places[-1])
+            places.append(player.position())
+        assert ears.streams() == before
+        player.play(begin + 1, 2)
+        until(lambda: player.position() > begin + 2.2)
+        assert ears.streams() == before
+        until(lambda: ears.seconds_of(2 * pitch(1)) > 0.25)
+        # Heard when the time line says so, but for what the sink plays late.
+        assert ears.seconds_of(pitch(4)) == pytest.approx(1, abs=0.3)
+        assert ears.seconds_of(pitch(2)) + ears.seconds_of(pitch(3)) < 0.2
+    finally:
+        player.close()
 
 
 @pytest.mark.parametrize("listener", ["prompt"], indirect=True)
@@ -168,4 +204,4 @@ def test_a_card_that_stops_is_given_up_and_stays_silent(
         assert not np.any(ears.sound()[-RATE:])
     finally:
         server.resume()
-        player.pause()
+        player.close()
