@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from labcapture.view.window import ViewerWindow
 FOLDER = Path(__file__).parents[1] / "docs" / "images"
 _PATIENCE_S = 30.0
 _SCRUBS = 60
+_DRAG_S, _DRAG_HZ = 4.0, 60
 _PLAY_S = 5.0
 
 
@@ -132,36 +134,62 @@ def take(application: QApplication, path: Path, folder: Path, size: tuple[int, i
 
 
 class Busy:
-    """Stretches during which the window's thread did not come back to its events."""
+    """Stretches during which the window's thread did not come back to its events, and what they cost it."""
 
     def __init__(self, application: QApplication) -> None:
         self._application = application
         self.stretches: list[float] = []
+        self.costs: list[float] = []
 
     def turn(self) -> None:
         """Handle what has come."""
-        since = time.perf_counter()
-        self._application.processEvents()
-        self.stretches.append(time.perf_counter() - since)
+        self.take(self._application.processEvents)
         time.sleep(0.001)
 
+    def take(self, work: Callable[[], object]) -> None:
+        """Do what the window's thread does."""
+        since, cost = time.perf_counter(), time.thread_time()
+        work()
+        self.stretches.append(time.perf_counter() - since)
+        self.costs.append(time.thread_time() - cost)
 
-def shown_after(window: ViewerWindow, busy: Busy, moment: float) -> tuple[float, float]:
-    """Return how long (s) it takes from asking for a moment until colour is painted, and until all is."""
+    def told(self) -> dict[str, dict[str, float]]:
+        """Return both as figures, and begin anew."""
+        found = {
+            "window busy": figures(self.stretches),
+            "of that, processor time of its thread": figures(self.costs),
+        }
+        self.stretches.clear()
+        self.costs.clear()
+        return found
+
+
+def shown_after(window: ViewerWindow, busy: Busy, moment: float) -> float:
+    """Return how long (s) it takes from asking for a moment until all of it is painted."""
     since = time.perf_counter()
-    color, _ = window.projector.shown_at(moment)
-    wanted = f"{color.stream}  frame {color.index} of"
-    window.steering.seek(moment)
-    busy.stretches.append(time.perf_counter() - since)
-    first = 0.0
+    busy.take(partial(window.steering.seek, moment))
     while window.projector.waiting and time.perf_counter() - since < _PATIENCE_S:
-        seen = window.color_pane.accessibleDescription().startswith(wanted)
         busy.turn()
-        if seen and not first:
-            first = time.perf_counter() - since
     busy.turn()  # paints
-    whole = time.perf_counter() - since
-    return first or whole, whole
+    return time.perf_counter() - since
+
+
+def dragged(window: ViewerWindow, busy: Busy) -> dict[str, float]:
+    """Drag through a trial of which nothing is decoded; return how many pictures one sees meanwhile."""
+    window.projector.cache.forget()
+    start, stop = window.film.span(window.film.trials[0])
+    since, due = time.perf_counter(), 0.0
+    changed, seen = [0.0], window.color_pane.accessibleDescription()
+    while (gone := time.perf_counter() - since) < _DRAG_S:
+        if gone >= due:
+            due = gone + 1 / _DRAG_HZ
+            moment = start + (stop - start) * gone / _DRAG_S
+            busy.take(partial(window.steering.seek, moment))
+        busy.turn()
+        if seen != (seen := window.color_pane.accessibleDescription()):
+            changed.append(time.perf_counter() - since)
+    longest = max(np.diff([*changed, _DRAG_S]))
+    return {"pictures_per_s": round((len(changed) - 1) / _DRAG_S, 1), "longest_without_ms": round(1000 * longest)}
 
 
 def figures(values: list[float]) -> dict[str, float]:
@@ -200,14 +228,10 @@ def measure(application: QApplication, path: Path, size: tuple[int, int]) -> dic
             settle(application, window)
             for moment in rng.permutation(np.tile(around, 3)):
                 warm.append(shown_after(window, busy, float(moment)))
-            parts = ("colour", 0), ("all", 1)
-            result[mode] = {
-                f"{where}, {what}": figures([took[part] for took in found])
-                for where, found in (("not in cache", cold), ("in cache", warm))
-                for what, part in parts
-            }
-            result[mode]["window busy"] = figures(busy.stretches)
-            busy.stretches.clear()
+            result[mode] = {"not in cache": figures(cold), "in cache": figures(warm)}
+            result[mode]["dragged, not in cache"] = dragged(window, busy)
+            settle(application, window)
+            result[mode] |= busy.told()
         window.toggle_blend()
         window.steering.seek(window.film.span(window.film.trials[0])[0])
         settle(application, window)
@@ -231,7 +255,7 @@ def measure(application: QApplication, path: Path, size: tuple[int, int]) -> dic
             }
             window.steering.seek(window.film.span(window.film.trials[0])[0])
             settle(application, window)
-        result["window busy while playing"] = figures(busy.stretches)
+        result["while playing"] = busy.told()
         window.close()
     return result
 
