@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from contextlib import suppress
 
@@ -99,11 +100,14 @@ class Mirroring:
         hello = self._stage.hello
         if hello is None or hello.mirror is None or hello.place is None:
             return None
+        if sys.platform == "darwin":  # it would ask the participant for leave, and it always has a graphics card
+            return None
         if self._onlooker is None or hello is not self._hello:
             self.close()
             self._hello, self._onlooker = hello, Onlooker(hello.display, hello.place, hello.mirror)
         told = self._onlooker.trouble
-        if (sight := self._onlooker.seen()) is not None:
+        sight = self._onlooker.seen()
+        if sight is not None and sight.pixels.any():  # all black may be what a system shows to those who may not look
             self._show(sight.pixels, sight.time)
         if self._onlooker.trouble != told:
             self._log.warning("the participant's display cannot be looked at", why=self._onlooker.trouble)
