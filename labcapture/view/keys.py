@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeySequence
-from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QGridLayout, QHBoxLayout, QWidget
 
 from labcapture.view.style import label
 
@@ -84,22 +84,20 @@ class Help(QDialog):
         columns.setContentsMargins(24, 18, 24, 20)
         columns.setSpacing(36)
         for names in (("Play", "Go"), ("Look", "Measure"), ("Window",)):
-            column = QVBoxLayout()
-            column.setSpacing(6)
+            grid = QGridLayout()
+            grid.setHorizontalSpacing(14)
+            grid.setVerticalSpacing(4)
             for name in names:
-                column.addWidget(label(name, "section"))
-                grid = QGridLayout()
-                grid.setHorizontalSpacing(14)
-                grid.setVerticalSpacing(4)
-                for row, binding in enumerate(GROUPS[name]):
+                if grid.count():
+                    grid.addWidget(label(), grid.rowCount(), 0)
+                grid.addWidget(label(name, "section"), grid.rowCount(), 0, 1, 2)
+                for binding in GROUPS[name]:
+                    row = grid.rowCount()
                     keys = label("  ".join(_native(key) for key in binding.keys), "strong")
                     grid.addWidget(keys, row, 0, Qt.AlignmentFlag.AlignLeft)
                     grid.addWidget(label(binding.words), row, 1)
-                grid.setColumnStretch(1, 1)
-                column.addLayout(grid)
-                column.addSpacing(14)
-            column.addStretch(1)
-            columns.addLayout(column)
+            grid.setRowStretch(grid.rowCount(), 1)
+            columns.addLayout(grid)
 
 
 def _native(key: str) -> str:

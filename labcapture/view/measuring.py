@@ -99,7 +99,7 @@ class Measuring(QObject):
             return
         distance = self._projector.ruler_mm(name, first, second)
         words = f"ruler {math.dist(first, second):.0f} px"
-        self.said.emit(words if distance is None else f"{words}, {distance:.1f} mm in space", True)
+        self.said.emit(words if distance is None else f"{words}, {distance:.1f} mm", True)
 
     def copy(self) -> None:
         """Copy time and frame indices of what is seen."""

@@ -198,6 +198,7 @@ def _figure(least: int, most: int, unit: str, name: str, tip: str) -> QSpinBox:
     made = QSpinBox()
     made.setRange(least, most)
     made.setSuffix(unit)
+    made.setAlignment(Qt.AlignmentFlag.AlignCenter)
     made.setAccessibleName(name)
     made.setToolTip(f"{name}  {tip}".strip())
     made.setKeyboardTracking(False)

@@ -229,11 +229,12 @@ class PictureView(QWidget):
     def _paint_ruler(self, painter: QPainter, how: QTransform) -> None:
         first, second = (how.map(end) for end in self._ruler or ())
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        for colour, width in ((QColor(0, 0, 0, 160), 4.0), (QColor("white"), 1.6)):
+        line = self.fontMetrics().height()
+        for colour, width in ((QColor(0, 0, 0, 160), line / 4.5), (QColor("white"), line / 11)):
             painter.setPen(QPen(colour, width))
             painter.drawLine(first, second)
             for end in (first, second):
-                painter.drawEllipse(end, 4, 4)
+                painter.drawEllipse(end, line / 4.5, line / 4.5)
 
     def _paint_missing(self, painter: QPainter, frame: QRectF) -> None:
         painter.fillRect(frame, QColor(self._theme.raised))

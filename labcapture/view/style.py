@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap, QPolygonF
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QGridLayout, QLabel, QLayout, QWidget
 
 from labcapture.console.theme import Theme, style_sheet
 
@@ -26,6 +26,7 @@ def viewer_style(theme: Theme, scale: float) -> str:
         border-radius: {px(5)}; padding: {px(4)} {px(5)}; }}
     QSpinBox:focus {{ border-color: {theme.accent}; }}
     QSpinBox::up-button, QSpinBox::down-button {{ width: 0; border: none; }}
+    QSlider:horizontal {{ min-height: {px(16)}; }}
     QSlider::groove:horizontal {{ height: {px(4)}; background: {theme.line}; border-radius: {px(2)}; }}
     QSlider::sub-page:horizontal {{ background: {theme.accent}; border-radius: {px(2)}; }}
     QSlider::handle:horizontal {{ width: {px(14)}; margin: -{px(5)} 0; border-radius: {px(7)};
@@ -34,6 +35,25 @@ def viewer_style(theme: Theme, scale: float) -> str:
     QLabel#simulated {{ font-size: {px(13)}; padding: {px(3)} {px(9)}; }}
     QLabel#clock {{ font-size: {px(20)}; font-weight: 700; }}
     """
+
+
+def scale_room(window: QWidget, scale: float) -> None:
+    """Grow margins and spacings of all layouts with the fonts; they were laid out for a scale of 1."""
+    for layout in window.findChildren(QLayout):
+        if layout.property("room") is None:
+            margins = layout.contentsMargins()
+            room = [margins.left(), margins.top(), margins.right(), margins.bottom()]
+            spacings = [layout.spacing()]
+            if isinstance(layout, QGridLayout):
+                spacings = [layout.horizontalSpacing(), layout.verticalSpacing()]
+            layout.setProperty("room", [*room, *spacings])
+        left, top, right, bottom, *spacings = (round(size * scale) for size in layout.property("room"))
+        layout.setContentsMargins(left, top, right, bottom)
+        if isinstance(layout, QGridLayout):
+            layout.setHorizontalSpacing(spacings[0])
+            layout.setVerticalSpacing(spacings[1])
+        else:
+            layout.setSpacing(spacings[0])
 
 
 def label(words: str = "", role: str = "") -> QLabel:

@@ -204,12 +204,12 @@ class Tracks(QWidget):
             painter.fillRect(
                 QRectF(max(first, self._gutter()), 0, second - max(first, self._gutter()), self.height()), shade
             )
-        for name, time in self.marks.items():
-            self._paint_upright(painter, time, self._theme.muted, name, dashed=True)
         self._paint_upright(painter, self.now, self._theme.text, "", width=max(1.5, line / 9))
+        for name, time in self.marks.items():
+            self._paint_upright(painter, time, self._theme.muted, name, width=max(1.2, line / 15), dashed=True)
 
     def _paint_upright(
-        self, painter: QPainter, time: float, colour: str, name: str, *, width: float = 1.2, dashed: bool = False
+        self, painter: QPainter, time: float, colour: str, name: str, *, width: float, dashed: bool = False
     ) -> None:
         x, line = self.x_of(time), self._line()
         if x < self._gutter() - 1:
@@ -273,7 +273,7 @@ class Tracks(QWidget):
                 self._paint_span(painter, span, top, height)
             else:
                 x = self.x_of(span.start)
-                painter.setPen(QPen(self._tone(span), 1.6))
+                painter.setPen(QPen(self._tone(span), max(1.6, self._line() / 11)))
                 painter.drawLine(QPointF(x, top), QPointF(x, top + height))
         free, line = -np.inf, self._line()  # where the last label ends
         behind = QColor(self._theme.panel)

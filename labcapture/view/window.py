@@ -22,7 +22,7 @@ from labcapture.view.picture import Look, PictureView
 from labcapture.view.projector import Projector
 from labcapture.view.sound import Player, Voice
 from labcapture.view.steering import Steering
-from labcapture.view.style import label, viewer_style
+from labcapture.view.style import label, scale_room, viewer_style
 from labcapture.view.tracks import Trace, Tracks
 from labcapture.view.waves import Background, Wave, envelope, wave_of
 
@@ -300,7 +300,9 @@ class ViewerWindow(QMainWindow):
 
     def show_help(self) -> None:
         """Show all keys."""
-        Help(self).open()
+        shown = Help(self)
+        scale_room(shown, self._scale)
+        shown.open()
 
     # Showing ----------------------------------------------------------------------------------------------------------
 
@@ -346,6 +348,8 @@ class ViewerWindow(QMainWindow):
         if scale != self._scale:
             self._scale = scale
             self.setStyleSheet(viewer_style(self._theme, scale))
+            scale_room(self, scale)
+            self._halves.setHandleWidth(round(6 * scale))
             self._side.setFixedWidth(round(336 * scale))
             self.events.set_scale()
             self.transport.set_scale()
