@@ -32,6 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.name in ALONE:
             item.add_marker("alone")
+    items.sort(key=lambda item: item.path.parent.name != "run")  # the longest first, so that no worker is left alone
 
 
 @pytest.fixture(autouse=True, scope="session")
