@@ -63,7 +63,8 @@ def test_who_scrubs_faster_than_pictures_are_decoded_sees_some_of_them(qtbot: Qt
     assert window.transport.clock.text() == window.film.clock(frame_time(window, "01_a", 40))
     settled(qtbot, window)
     told = [words.split()[2] for words in dict.fromkeys(seen)]
-    assert (told[-2], told[-1]) == ("20", "40")  # what was begun, and where the hand came to rest
+    assert "20" in told  # what was begun
+    assert told[-1] == "40"  # where the hand came to rest
     np.testing.assert_array_equal(pixels(window.color_pane), world.picture(world.COLOR, 40))
 
 
