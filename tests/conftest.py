@@ -13,13 +13,11 @@ import pytest
 
 _GRACE_S = 5.0
 
-# They hold sound and pictures against the clock, and every sample counts: `make test` runs them one after the other.
+# They hold sound, pictures, keys or the window's thread against the clock: `make test` runs them one after the other.
 ALONE = {
-    "test_closed_loop.py",
-    "test_view_sound.py",
-    "test_microphone.py",
-    "test_time_truth.py",
-    "test_screen_camera.py",
+    *("console", "view"),
+    *("test_closed_loop.py", "test_microphone.py", "test_time_truth.py", "test_screen_camera.py"),
+    "test_stage_screens.py",
 }
 
 # The gate tries the same examples every time, so that a change is judged by what it changed; people's runs explore.
@@ -30,7 +28,7 @@ if os.environ.get("CI"):
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.name in ALONE:
+        if ALONE & {item.path.name, item.path.parent.name}:
             item.add_marker("alone")
     items.sort(key=lambda item: item.path.parent.name != "run")  # the longest first, so that no worker is left alone
 

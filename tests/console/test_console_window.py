@@ -60,7 +60,7 @@ def _question(window: ConsoleWindow, qtbot: QtBot) -> Question:
 @pytest.mark.parametrize(
     ("state", "word", "enabled"),
     [
-        (EngineState.PREPARING, "PREPARING", set()),
+        (EngineState.PREPARING, "PREPARING", {"Cancel"}),
         (READY, "READY", {"Start", "Mark", "Note", "Abort"}),
         (RUNNING, "RECORDING", {"Pause", "Expression", "Mark", "Note", "Abort", "Skip", "Redo"}),
         (PAUSED, "PAUSED", {"Resume", "Expression", "Mark", "Note", "Abort", "Skip", "Redo"}),
