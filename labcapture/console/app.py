@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -146,6 +147,7 @@ def main(
     awake.start(_SIGNAL_MS)
     try:
         console.open()
+        gc.freeze()  # what is there now stays: looking through it for garbage would hold the window for tens of ms
         application.exec()
     finally:
         awake.stop()

@@ -80,8 +80,9 @@ class TraceView(QWidget):
         self._theme = theme
         self.setAccessibleName(f"Trace of {slot.name}")
         self.caption = label(slot.name, "section")
-        self.plot = pg.PlotWidget(background=theme.panel)
-        self.plot.setMenuEnabled(False)
+        self.plot = pg.PlotWidget(
+            background=theme.panel, enableMenu=False
+        )  # making its menu takes longer than the rest
         self.plot.setMouseEnabled(x=False, y=False)
         self.plot.hideButtons()
         self.plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)

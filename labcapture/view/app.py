@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -47,6 +48,7 @@ def main(path: Path, theme: str | None = None) -> int:
         awake.start(_SIGNAL_MS)
         try:
             window.show()
+            gc.freeze()  # what is there now stays: looking through it for garbage would hold the window for tens of ms
             application.exec()
         finally:
             awake.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import subprocess
 import sys
@@ -73,6 +74,8 @@ def qapp(screen: Screen, qapp: QApplication) -> Iterator[QApplication]:
     if screen.virtual:
         del os.environ["DISPLAY"]
     theme.apply(qapp, theme.DARK)
+    gc.collect()
+    gc.freeze()  # as the console does; what the tests themselves have loaded would take it still longer
     yield qapp
     if Shiboken.isValid(qapp):  # the tests of the viewer have the same application, and may have ended it before
         qapp.shutdown()
