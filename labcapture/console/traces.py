@@ -80,9 +80,7 @@ class TraceView(QWidget):
         self._theme = theme
         self.setAccessibleName(f"Trace of {slot.name}")
         self.caption = label(slot.name, "section")
-        self.plot = pg.PlotWidget(
-            background=theme.panel, enableMenu=False
-        )  # making its menu takes longer than the rest
+        self.plot = pg.PlotWidget(background=theme.panel, enableMenu=False)  # making the menu takes half of the time
         self.plot.setMouseEnabled(x=False, y=False)
         self.plot.hideButtons()
         self.plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
