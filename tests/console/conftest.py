@@ -62,6 +62,8 @@ def qapp_cls() -> type[QApplication]:
 @pytest.fixture(autouse=True)
 def nothing_blocks(qapp: QApplication) -> Iterator[None]:
     """Fail a test in which an event kept the GUI thread busy, or made it wait."""
+    gc.collect()
+    gc.freeze()  # as the console does; to look through all that tests hold takes as long as an event may
     WATCH.begin()
     yield
     assert not WATCH.slow, f"the GUI thread was blocked: {WATCH.slow}"
@@ -74,8 +76,6 @@ def qapp(screen: Screen, qapp: QApplication) -> Iterator[QApplication]:
     if screen.virtual:
         del os.environ["DISPLAY"]
     theme.apply(qapp, theme.DARK)
-    gc.collect()
-    gc.freeze()  # as the console does; what the tests themselves have loaded would take it still longer
     yield qapp
     if Shiboken.isValid(qapp):  # the tests of the viewer have the same application, and may have ended it before
         qapp.shutdown()
