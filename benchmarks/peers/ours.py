@@ -88,6 +88,7 @@ class Labcapture(Peer):
 
     @classmethod
     def reader(cls, folder: Path) -> tuple[int, Read]:
+        encodings.ready(cls.codec)  # teaches h5py those pictures, too
         stack = contextlib.ExitStack()
         file = stack.enter_context(h5py.File(cls._session(folder) / trial_path(TRIAL)))
         pictures, numbers = file["color/frames"], file["color/frame_number"][:]
