@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import h5py
 from numpy.typing import NDArray
@@ -12,19 +12,38 @@ from numpy.typing import NDArray
 from labcapture.core.errors import RecordingError
 from labcapture.reading.tables import Table, read_attributes, read_table
 
+_Part = TypeVar("_Part", h5py.File, h5py.Group, h5py.Dataset)
+
+
+def still_open(part: _Part, name: str) -> _Part:
+    """Return this part of a file.
+
+    Raises
+    ------
+    RecordingError
+        The session it belongs to was closed.
+    """
+    if not part:
+        raise RecordingError("was closed", name, "Open the session again.")
+    return part
+
 
 class Stream:
     """What every stream has."""
 
     def __init__(self, name: str, group: h5py.Group) -> None:
         self.name = name
-        self._group = group
+        self._stored = group
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name}: {len(self)} at {self.rate_hz:g} Hz>"
 
     def __len__(self) -> int:
         raise NotImplementedError
+
+    @property
+    def _group(self) -> h5py.Group:
+        return still_open(self._stored, self.name)
 
     def _array(self, path: str) -> NDArray[Any]:
         try:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labcapture.core.errors import RecordingError
-from labcapture.reading.base import Stream, library
+from labcapture.reading.base import Stream, library, still_open
 from labcapture.reading.tables import Table
 from labcapture.recording import encodings as codecs
 from labcapture.recording.codecs import decode
@@ -223,8 +223,6 @@ class FrameStream(Stream, Pictures):
             raise self._undecodable(index, error) from error
 
     def _undecodable(self, index: int, error: Exception) -> RecordingError:
-        if not self._frames.id.valid:
-            return RecordingError("was closed", self.name, "Open the session again.")
         return RecordingError(
             f"cannot be decoded ({error})", f"{self.where}/frames[{index}]", "Run: labcapture verify."
         )
@@ -251,8 +249,12 @@ class FrameStream(Stream, Pictures):
         return pixels if pixels.flags.writeable else pixels.copy()
 
     @cached_property
-    def _frames(self) -> h5py.Dataset:
+    def _opened(self) -> h5py.Dataset:
         return self._group["frames"]
+
+    @property
+    def _frames(self) -> h5py.Dataset:
+        return still_open(self._opened, self.name)
 
     @cached_property
     def _is_foreign(self) -> bool:

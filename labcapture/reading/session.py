@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 
 from labcapture.core.errors import RecordingError
+from labcapture.reading.base import still_open
 from labcapture.reading.events import events
 from labcapture.reading.streams import AudioStream, SampleStream, Table, read_attributes, read_table
 from labcapture.reading.trial import Trial
@@ -84,8 +85,7 @@ class Session:
 
     def __init__(self, folder: Path, h5: h5py.File) -> None:
         self.folder = folder
-        self.h5 = h5
-        """The file itself, for whatever this class does not offer."""
+        self._h5, self._path = h5, Path(h5.filename)
         self.attributes: Mapping[str, Any] = read_attributes(h5)
         if self.attributes.get("format") != schema.FORMAT:
             raise RecordingError("not a session of labcapture", str(h5.filename), "Is it the right file?")
@@ -111,7 +111,12 @@ class Session:
         """Close its files; what was read stays."""
         for trial in self.__dict__.get("trials", {}).values():  # none if nobody asked for them
             trial.close()
-        self.h5.close()
+        self._h5.close()
+
+    @property
+    def h5(self) -> h5py.File:
+        """The file itself, for whatever this class does not offer."""
+        return still_open(self._h5, self.name)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -132,7 +137,7 @@ class Session:
     @property
     def name(self) -> str:
         """Name of its folder, or of the file that it was packed into."""
-        return Path(self.h5.filename).stem if self.is_packed else self.folder.resolve().name
+        return self._path.stem if self.is_packed else self.folder.resolve().name
 
     def holds(self, path: Path) -> bool:
         """Return whether ``path`` lies in the session's own folder, where nothing may be written."""

@@ -10,6 +10,7 @@ import h5py
 
 from labcapture.core.errors import RecordingError
 from labcapture.reading import moment
+from labcapture.reading.base import still_open
 from labcapture.reading.moment import Moment
 from labcapture.reading.streams import FrameStream, read_attributes
 from labcapture.reading.trial_pictures import TrialPictures
@@ -26,13 +27,17 @@ class Trial(TrialPictures):
 
     def __init__(self, session: Session, name: str) -> None:
         self._session = session
-        self._group = session.h5["trials"][name]
+        self._stored = session.h5["trials"][name]
         self.id = name
         self.attributes: Mapping[str, Any] = read_attributes(self._group)
         """step, clip, emotion, take, ... of the trial."""
 
     def __repr__(self) -> str:
         return f"<Trial {self.id}: {', '.join(self)}, {self.stop - self.start:.1f} s>"
+
+    @property
+    def _group(self) -> h5py.Group:
+        return still_open(self._stored, self.id)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._group)

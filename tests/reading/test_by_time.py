@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -116,12 +117,28 @@ def test_a_damaged_picture_is_named_by_a_loop(copied: Path) -> None:
 
 
 def test_a_closed_session_says_so(recorded: Path) -> None:
-    session = labcapture.open(recorded)
-    color = session.trials["01_a"].color
-    color.read_chunk(0)
+    session, untouched = labcapture.open(recorded), labcapture.open(recorded)
+    trial, eda = session.trials["01_a"], session.eda
+    first = trial.color[0]
     session.close()
-    with pytest.raises(RecordingError, match="was closed"):
-        color[0]
+    untouched.close()
+    reads: list[Callable[[], object]] = [
+        lambda: trial.color[1],
+        lambda: trial.color.frame_number,
+        lambda: trial.depth.shape,
+        lambda: trial.depth_mm[0],
+        lambda: trial.at(trial.start),
+        lambda: next(iter(trial.frames())),
+        lambda: eda.between(trial.start, trial.stop),
+        lambda: session.events,
+        lambda: untouched.trials,
+        lambda: untouched.voice,
+    ]
+    for read in reads:
+        with pytest.raises(RecordingError, match=r"was closed\. Open the session again"):
+            read()
+    assert first.any()
+    assert session.name in repr(session)
 
 
 @pytest.mark.parametrize("codec", ["gzip", "blosc2"])
