@@ -13,7 +13,8 @@ packages=(
   libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-xkb1 libdbus-1-3
   libfontconfig1 fonts-dejavu-core fonts-inter fonts-wqy-microhei
   xvfb xauth libxcb-shm0 pulseaudio pulseaudio-utils
-  faketime # tests: a sender whose clock has another epoch and drifts
+  faketime    # tests: a sender whose clock has another epoch and drifts
+  hdf5-tools  # tests: h5dump, a reader that knows nothing of us
 )
 
 python=""
