@@ -199,7 +199,7 @@ class _Recovering:
         """Write all files into the draft; return the names of those that are only to be moved aside."""
         told, session = self._told, self._account
         for trial in trials.values():  # session.h5 does not know type and shape of the pictures, its journal does
-            told.specs |= {n: s for n, s in trial.specs.items() if session.source == "file" or n not in told.specs}
+            told.specs |= {n: s for n, s in trial.specs.items() if n not in told.specs or not told.specs[n].shape}
         for trial in trials.values():  # whose journal may break off before it has named all of its streams
             trial.specs = {n: s for n, s in told.specs.items() if s.kind == "frames"} | trial.specs
         start, streams = float(told.root["start_time"]), list(told.specs.values())
@@ -301,6 +301,9 @@ class _Recovering:
         unreadable = account.damaged + unfit
         if account.source == "file":
             result.notes.append(f"{account.journal} is missing or damaged: {account.name} itself was read")
+        elif account.of_file:
+            paths = ", ".join(sorted(account.of_file))
+            result.notes.append(f"{account.journal} is damaged: {account.name} itself was read for {paths}")
         if unreadable:
             where = account.journal if account.source == "journal" else account.name
             result.lost.append(f"{where}: {unreadable} lines of tables and signals are damaged")

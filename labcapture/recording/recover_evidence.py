@@ -1,5 +1,7 @@
 """What is known of a file that was not closed: from its journal, or else from the file, told as a journal would.
 
+Of session.h5 with a damaged journal, each table and signal comes from the one of the two that has more of it.
+
 An `Account` is iterated over: the lines of `labcapture.recording.journal`, pictures as `ChunkRecord`. It never raises
 on damage; what it could not read is counted.
 """
@@ -7,6 +9,7 @@ on damage; what it could not read is counted.
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +22,7 @@ from labcapture.core.chunks import StreamSpec
 from labcapture.core.errors import RecordingError
 from labcapture.recording.guard import DAMAGE, MAX_CHUNK_BYTES, damaged_parts, opened
 from labcapture.recording.journal import ChunkRecord, JournalReader, digest, jsonable, pack, unpack
-from labcapture.recording.schema import MISSING, File, journal_path, trial_path
+from labcapture.recording.schema import MISSING, File, check_stream, journal_path, trial_path
 from labcapture.recording.schema import SESSION_FILE as SESSION
 from labcapture.recording.superblock import Mended
 from labcapture.recording.tables import SESSION_TABLES
@@ -35,7 +38,7 @@ _NOT_OURS = {"kind", "rate_hz", "units", "channels", "clock", "simulated", "long
 
 
 class Account:
-    """The lines on one file, from the better of two sources.
+    """The lines on one file, from the better of two sources; of session.h5, for each table and signal the better one.
 
     Parameters
     ----------
@@ -53,6 +56,9 @@ class Account:
         self._file, self._journal = folder / self.name, folder / self.journal
         self._folder = folder
         self.source: Source = "nothing"
+        self.of_file: frozenset[str] = frozenset()
+        """Paths of the tables and signals that the file tells, for the damaged journal tells less of them."""
+        self._is_mixed = False
         self.refusal: RecordingError | None = None
         """Why the file was not read although it could be opened: it is not safe to."""
         self.damaged = 0
@@ -68,7 +74,11 @@ class Account:
         # tables have checksums of their own; its pictures have none, and are not trusted unless it was closed.
         elif not told:
             self.source = "file" if any(True for _ in self._from_file()) else "nothing"
-        elif (not trial or self._is_closed()) and _weight(self._from_file()) > _weight(self._from_journal()):
+        elif not trial:
+            self.source, self._is_mixed = "journal", True
+            file, journal = _weights(self._from_file()), _weights(self._from_journal())
+            self.of_file = frozenset(path for path in file if file[path] > journal[path])
+        elif self._is_closed() and _weight(self._from_file()) > _weight(self._from_journal()):
             self.source = "file"
         else:
             self.source = "journal"
@@ -84,9 +94,22 @@ class Account:
 
     def __iter__(self) -> Iterator[Line]:
         if self.source == "journal":
-            yield from self._from_journal()
+            if self._is_mixed:  # the journal's first lines may be among those that cannot be read
+                yield from (line for line in self._from_file() if self._is_of_file(line))
+            yield from (line for line in self._from_journal() if _owner(line) not in self.of_file)
         elif self.source == "file":
             yield from self._from_file()
+
+    def _is_of_file(self, line: Line) -> bool:
+        """Return whether this line of the file is to be told beside the damaged journal, which corrects it."""
+        if isinstance(line, ChunkRecord) or line["kind"] in {"rows", "extend"}:
+            return _owner(line) in self.of_file
+        try:
+            if "stream" in line:
+                check_stream(spec_of(line["stream"]))
+        except (RecordingError, *UNREADABLE):
+            return False
+        return True
 
     def _from_journal(self) -> Iterator[Line]:
         reader = JournalReader(self._journal)
@@ -123,15 +146,33 @@ class Account:
 
 def _weight(lines: Iterator[Line]) -> int:
     """Return how much is told: pictures, and rows of tables and arrays."""
-    total = 0
+    return sum(sum(_size(line)) for line in lines)
+
+
+def _weights(lines: Iterator[Line]) -> defaultdict[str, tuple[int, int]]:
+    """Return how much is told of each table and signal: first its samples, then rows beside them."""
+    found: defaultdict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
     for line in lines:
-        if isinstance(line, ChunkRecord):
-            total += 1
-        elif line["kind"] == "rows":
-            total += len(line["rows"])
-        elif line["kind"] == "extend":
-            total += max((int(packed["shape"][0]) for packed in line["arrays"].values()), default=0)
-    return total
+        if owner := _owner(line):
+            (samples, rows), (more, further) = found[owner], _size(line)
+            found[owner] = samples + more, rows + further
+    return found
+
+
+def _size(line: Line) -> tuple[int, int]:
+    """Return how many samples or pictures, and how many rows of tables, a line holds."""
+    if isinstance(line, ChunkRecord):
+        return 1, 0
+    if line["kind"] == "extend":
+        return max((int(packed["shape"][0]) for packed in line["arrays"].values()), default=0), 0
+    return 0, len(line["rows"]) if line["kind"] == "rows" else 0
+
+
+def _owner(line: Line) -> str:
+    """Return the path of the table or signal to which a line adds; gaps and clock offsets belong to their stream."""
+    if isinstance(line, ChunkRecord) or line["kind"] not in {"rows", "extend"}:
+        return ""
+    return str(line["path"]).removesuffix("/gaps").removesuffix("/clock_offsets")
 
 
 def spec_of(said: Mapping[str, Any]) -> StreamSpec:

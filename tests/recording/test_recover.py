@@ -105,6 +105,34 @@ def test_what_was_safe_survives_a_loss_of_power(tmp_path: Path, seed: int) -> No
     victim.prove(folder, promised, before, recover(folder))
 
 
+def test_a_damaged_journal_and_a_damaged_file_make_up_for_each_other(crashed: Path) -> None:
+    """What outlived in either of them is found, whatever else that one has lost."""
+    whole, journal = victim.journalled(crashed).rows, crashed / journal_path()
+    lines = journal.read_bytes().splitlines(keepends=True)
+    sounds = [i for i, line in enumerate(lines) if b'"path":"/voice"' in line]
+    for i in sounds[1 : len(sounds) // 2]:
+        lines[i] = lines[i].replace(b'"extend"', b'"extent"')
+    journal.write_bytes(b"".join(lines))
+    told = victim.journalled(crashed).rows
+    with Mended(crashed / SESSION_FILE) as file, h5py.File(file, "r") as h5:
+        sounded, stored = len(h5["voice/samples"]), []
+        for path in ("eda/samples", "markers"):
+            h5[path].id.chunk_iter(stored.append)
+    assert told["/voice/samples"] < sounded <= whole["/voice/samples"]
+    with (crashed / SESSION_FILE).open("r+b") as file:
+        for chunk in stored:
+            file.seek(chunk.byte_offset)
+            file.write(bytes(chunk.size))
+    result = recover(crashed)
+    with h5py.File(crashed / SESSION_FILE) as h5:
+        found = {path: len(h5[path]) for path in whole}
+        values = h5["eda/samples"][:, 0]
+    assert found == {**whole, "/voice/samples": sounded}
+    assert np.array_equal(values, np.repeat(np.arange(len(values) // 6), 6))
+    assert any("was read for" in note and "/voice" in note and "/eda" not in note for note in result.notes)
+    assert verify(crashed).whole
+
+
 def test_a_recovered_session_says_so_and_reads_like_any_other(crashed: Path) -> None:
     result = proven(crashed)
     assert result.is_complete
