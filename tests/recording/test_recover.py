@@ -114,8 +114,9 @@ def test_a_damaged_journal_and_a_damaged_file_make_up_for_each_other(crashed: Pa
         lines[i] = lines[i].replace(b'"extend"', b'"extent"')
     journal.write_bytes(b"".join(lines))
     told = victim.journalled(crashed).rows
-    with Mended(crashed / SESSION_FILE) as file, h5py.File(file, "r") as h5:
-        sounded, stored = len(h5["voice/samples"]), []
+    stored: list[h5py.h5d.StoreInfo] = []
+    with Mended(crashed / SESSION_FILE) as readable, h5py.File(readable, "r") as h5:
+        sounded = len(h5["voice/samples"])
         for path in ("eda/samples", "markers"):
             h5[path].id.chunk_iter(stored.append)
     assert told["/voice/samples"] < sounded <= whole["/voice/samples"]
