@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -24,6 +25,10 @@ ALONE = {
 hypothesis.settings.register_profile("gate", derandomize=True)
 if os.environ.get("CI"):
     hypothesis.settings.load_profile("gate")
+
+# What a script's shell starts in the background ignores Ctrl-C, and so would every program that these tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -177,8 +177,6 @@ def test_ctrl_c_ends_a_run_in_order(prepare: Prepare) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # Tests that a shell runs in its background ignore Ctrl-C, and so would what they start.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no other thread forks here
     )
     out = Path(prepare.out)
     deadline = time.monotonic() + _LIMIT_S

@@ -39,11 +39,6 @@ pytestmark = [
 ]
 
 
-def _listen() -> None:
-    """Heed Ctrl-C: tests that a shell runs in its background ignore it, and so would what they start."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 @pytest.mark.parametrize(
     ("options", "awaited"),
     [
@@ -88,7 +83,6 @@ def _interrupt(
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         start_new_session=True,  # a terminal's Ctrl-C goes to a whole group of processes
-        preexec_fn=_listen,  # noqa: PLW1509 - no other thread forks here
     )
     children: list[psutil.Process] = []
     deadline = time.monotonic() + _LIMIT_S
