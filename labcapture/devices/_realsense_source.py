@@ -224,12 +224,17 @@ class RecordedFile:
 
 @contextmanager
 def drained(queue: Sdk) -> Iterator[None]:
-    """Throw away what comes into ``queue``: a playback that waits for room in it cannot be stopped."""
+    """Throw away what is in ``queue`` and comes into it: a playback that waits for room in it cannot be stopped.
+
+    It is empty afterwards: what is left of it would follow on a gap that the recording does not have.
+    """
     done = Event()
 
     def drain() -> None:
         while not done.is_set():
             queue.try_wait_for_frame(20)
+        while queue.poll_for_frame():
+            pass
 
     thread = Thread(target=drain, name="realsense-drain")
     thread.start()

@@ -53,10 +53,8 @@ def onlooker_of(stage: StageProcess) -> Onlooker:
     return Onlooker(hello.display, hello.place, SMALL)
 
 
-def test_a_film_is_seen_run(stage: StageProcess, tmp_path: Path) -> None:
-    manifest = Manifest(clips=(Clip(id="c", file="c.mp4", duration_s=4, emotion="fear"),))
-    clip = make_placeholders(manifest, tmp_path)[0].path
-    onlooker = onlooker_of(stage)
+def frames_seen(stage: StageProcess, onlooker: Onlooker, clip: Path) -> set[int]:
+    """Show a film, look at it from outside, and return the numbers of the frames that were seen, each a true one."""
     stage.send(show(Movie(id="film", kind="movie", clip="c"), clip))
     heard: list[FromStage] = []
     sights: list[Sight] = []
@@ -68,15 +66,28 @@ def test_a_film_is_seen_run(stage: StageProcess, tmp_path: Path) -> None:
         heard += stage.receive()
         if (sight := onlooker.seen()) is not None:
             sights.append(sight)
+    times, films = np.array([row[1:3] for message in heard if isinstance(message, Flips) for row in message.rows]).T
+    seen = set()
+    for sight in sights:
+        if times[0] + 0.4 < sight.time < times[-1] - 0.4:
+            number = read_frame_number(sight.pixels)
+            before, after = films[times <= sight.time - 0.3][-1], films[times >= sight.time + 0.3][0]
+            assert round(before * 30) <= number <= round(after * 30)  # a busy machine shows what it flips later
+            seen.add(number)
+    return seen
+
+
+def test_a_film_is_seen_run(stage: StageProcess, tmp_path: Path) -> None:
+    manifest = Manifest(clips=(Clip(id="c", file="c.mp4", duration_s=4, emotion="fear"),))
+    clip = make_placeholders(manifest, tmp_path)[0].path
+    onlooker = onlooker_of(stage)
+    seen: set[int] = set()
+    deadline = time.monotonic() + PATIENCE_S
+    while len(seen) <= 3:  # looks are seldom on a machine where each takes long
+        assert time.monotonic() < deadline, "the picture stood still"
+        seen |= frames_seen(stage, onlooker, clip)
     onlooker.close()
     assert onlooker.trouble == ""
-    rows = np.array([row[1:3] for message in heard if isinstance(message, Flips) for row in message.rows])
-    during = [sight for sight in sights if rows[0, 0] + 0.4 < sight.time < rows[-1, 0] - 0.4]
-    seen = [read_frame_number(sight.pixels) for sight in during]
-    for sight, number in zip(during, seen, strict=True):
-        about = rows[np.abs(rows[:, 0] - sight.time) < 0.3, 1]  # a busy machine shows what it flips later
-        assert round(about.min() * 30) <= number <= round(about.max() * 30)
-    assert len(set(seen)) > 3, "the picture stood still"
 
 
 def test_a_stage_that_has_no_time_is_looked_at_instead(stage: StageProcess) -> None:
