@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labcapture.core.errors import RecordingError
+from labcapture.recording import jxl_encoder
 
 FILTER_ID = 47110
 """Number of the filter in the file, from the range that HDF5 leaves to private use (32768 to 65535)."""
@@ -28,7 +29,6 @@ _log = logging.getLogger(__name__)
 _VERSION = 1
 _NAME = b"labcapture lossless JPEG XL"
 _REVERSE = 0x0100  # H5Z_FLAG_REVERSE: read
-_EFFORT = 1  # at higher effort colour shrinks by a few per cent more and takes several times as long
 
 _allocate: Any = None  # H5allocate_memory and H5free_memory of the libhdf5 that h5py uses
 _free: Any = None
@@ -67,9 +67,7 @@ def dataset_options(dtype: str, shape: tuple[int, ...]) -> Mapping[str, Any]:
 
 def encode(pixels: NDArray[Any]) -> bytes:
     """Return the picture (height, width[, 3]), uint8 or uint16, as lossless JPEG XL. Needs no lock, holds no GIL."""
-    data = np.ascontiguousarray(pixels)
-    encoded: bytes = imagecodecs().jpegxl_encode(data, effort=_EFFORT, lossless=True, numthreads=1)
-    return encoded
+    return jxl_encoder.fastest()(np.ascontiguousarray(pixels))
 
 
 def decode(data: bytes | memoryview, out: NDArray[Any] | None = None, threads: int = 1) -> NDArray[Any]:

@@ -17,11 +17,13 @@ from numpy.typing import NDArray
 
 import labcapture  # noqa: F401 - registers the filter
 from labcapture.core.errors import RecordingError
-from labcapture.recording import codecs
+from labcapture.recording import codecs, jxl_encoder
 
 _SIDE = st.integers(1, 40)
+_ENCODERS = (jxl_encoder.with_imagecodecs, jxl_encoder.with_pillow_jxl)
 _PICTURES = st.one_of(
     st.tuples(_SIDE, _SIDE, st.just(3)).flatmap(lambda shape: hnp.arrays(np.uint8, shape)),
+    st.tuples(_SIDE, _SIDE, st.just(3)).flatmap(lambda shape: hnp.arrays(np.uint16, shape)),
     st.tuples(_SIDE, _SIDE).flatmap(lambda shape: hnp.arrays(np.uint16, shape)),
     st.tuples(_SIDE, _SIDE).flatmap(lambda shape: hnp.arrays(np.uint8, shape)),
 )
@@ -44,6 +46,24 @@ def test_any_picture_comes_back_from_h5py(pixels: NDArray[Any]) -> None:
         for i in range(3):
             np.testing.assert_array_equal(dataset[i], pixels)
     np.testing.assert_array_equal(codecs.decode(codecs.encode(pixels)), pixels)
+
+
+@pytest.mark.parametrize("encode", _ENCODERS)
+@settings(max_examples=100, deadline=None)
+@given(pixels=_PICTURES)
+def test_any_picture_comes_back_whoever_encoded_it(encode: jxl_encoder.Encoder, pixels: NDArray[Any]) -> None:
+    decoded = codecs.decode(encode(pixels))
+    assert (decoded.dtype, decoded.shape) == (pixels.dtype, pixels.shape)
+    np.testing.assert_array_equal(decoded, pixels)
+
+
+def test_the_encoder_is_the_faster_of_two_and_the_only_one_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    choose = jxl_encoder.fastest.__wrapped__
+    for favourite in _ENCODERS:
+        monkeypatch.setattr(jxl_encoder, "_time_of", lambda encode, _, best=favourite: 1.0 if encode is best else 2.0)
+        assert choose() is favourite
+    monkeypatch.setitem(sys.modules, "pillow_jxl", None)  # as where it is not installed
+    assert choose() is jxl_encoder.with_imagecodecs
 
 
 @pytest.mark.parametrize("value", [0, 1, 32768, 65535])
