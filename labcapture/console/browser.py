@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from labcapture.console import text
+from labcapture.console.browser_cells import Cells
 from labcapture.console.browser_export import BrowserChore, ExportDialog, open_viewer
 from labcapture.console.browser_ledger import VerifiedLedger
 from labcapture.console.browser_model import PROTOCOL, STARTED, SessionTable
@@ -94,6 +95,7 @@ class SessionBrowser(QWidget):
     def _table(self) -> QTableView:
         table = QTableView()
         table.setModel(self.model)
+        table.setItemDelegate(Cells(table))
         table.setAccessibleName("Sessions")
         table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)

@@ -149,7 +149,7 @@ class SessionTable(QAbstractTableModel):
         if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
             return COLUMNS[section]
         if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.TextAlignmentRole:
-            return _side(section)
+            return _SIDES[section]
         return None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> object:
@@ -158,15 +158,23 @@ class SessionTable(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return cell(row, column, self._verified(row))
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _side(column)
+            return _SIDES[column]
         if role == Qt.ItemDataRole.ToolTipRole:
             return f"{row.folder}\n{row.problem}" if row.problem else str(row.folder)
-        if role == Qt.ItemDataRole.ForegroundRole:
-            made = self._verified(row)
-            bad = made is not None and made.problems and column == VERIFIED
-            odd = (column == STATE and row.state not in {"closed", "recovered"}) or (column == BAD and row.bad)
-            return QColor(self._theme.alarm) if bad else QColor(self._theme.warning) if odd else None
+        if role == Qt.ItemDataRole.ForegroundRole and (colour := self._colour(row, column)):
+            return QColor(colour)
         return None
+
+    def drawn(self, place: int, column: int) -> tuple[str, Qt.AlignmentFlag, str]:
+        """Return what is drawn of a cell: its words, its side and its colour, empty for that of all words."""
+        row = self._shown[place]
+        return cell(row, column, self._verified(row)), _SIDES[column], self._colour(row, column)
+
+    def _colour(self, row: SessionRow, column: int) -> str:
+        if column == VERIFIED and (made := self._verified(row)) is not None and made.problems:
+            return self._theme.alarm
+        odd = (column == STATE and row.state not in {"closed", "recovered"}) or (column == BAD and row.bad)
+        return self._theme.warning if odd else ""
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         """Sort by a column; within it by start."""
@@ -188,11 +196,10 @@ def _day(utc: str) -> str:
     return f"{utc[:10]} {utc[11:16]}"
 
 
-def _side(column: int) -> Qt.AlignmentFlag:
-    side = Qt.AlignmentFlag.AlignRight if column in _FIGURES else Qt.AlignmentFlag.AlignLeft
-    return side | Qt.AlignmentFlag.AlignVCenter
-
-
+_SIDES = tuple(
+    (Qt.AlignmentFlag.AlignRight if column in _FIGURES else Qt.AlignmentFlag.AlignLeft) | Qt.AlignmentFlag.AlignVCenter
+    for column in range(len(COLUMNS))
+)
 _WORDS: dict[int, Callable[[SessionRow], str]] = {
     STARTED: lambda row: _day(row.started_utc),
     PARTICIPANT: lambda row: row.participant or row.folder.name,

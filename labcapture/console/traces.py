@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from labcapture.console import text
 from labcapture.console.parts import Figure, label
+from labcapture.console.plot import Plot
 from labcapture.console.theme import Theme
 from labcapture.engine.messages import MarkerView, TraceSlot
 
@@ -25,6 +26,7 @@ _LEVEL_S = 0.3
 _CLIPPING_DB = -1.0
 _FLOOR_DB = -60.0
 _LABEL_ROWS = 4
+_NEW_LINES = 4  # made at a time: a line and its label cost 2 ms
 
 
 def is_voice(slot: TraceSlot) -> bool:
@@ -80,16 +82,8 @@ class TraceView(QWidget):
         self._theme = theme
         self.setAccessibleName(f"Trace of {slot.name}")
         self.caption = label(slot.name, "section")
-        self.plot = pg.PlotWidget(background=theme.panel, enableMenu=False)  # making the menu takes half of the time
-        self.plot.setMouseEnabled(x=False, y=False)
-        self.plot.hideButtons()
-        self.plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.plot.setXRange(-SECONDS, 0, padding=0)
-        self.plot.setMinimumHeight(40)
-        self._axes = [self.plot.getAxis(side) for side in ("left", "bottom")]
-        for axis in self._axes:
-            axis.setPen(pg.mkPen(theme.line))
-            axis.setTextPen(pg.mkPen(theme.muted))
+        self.plot = Plot(theme)
+        self.plot.box.setXRange(-SECONDS, 0, padding=0)
         self.markers = Markers(theme, self.plot)
         self._beside: QWidget | None = None
         self._range = (math.nan, math.nan)
@@ -110,23 +104,23 @@ class TraceView(QWidget):
         """Size the axes' figures."""
         font = QFont(self.font())
         font.setPixelSize(round(12 * scale))
-        for axis in self._axes:
+        for axis in (self.plot.left, self.plot.bottom):
             axis.setStyle(tickFont=font)
-        self._axes[0].setWidth(round(44 * scale))
-        self.plot.getPlotItem().layout.setContentsMargins(0, round(7 * scale), 0, 0)  # half a figure above the top
+        self.plot.left.setWidth(round(44 * scale))
+        self.plot.set_top_margin(round(7 * scale))  # half a figure is above the top
         if self._beside is not None:  # as wide in every trace, so that their times stand in line
             self._beside.setFixedWidth(round(76 * scale))
         self.markers.set_font(font)
 
     def _columns(self) -> int:
         """Return how many columns the plot can show."""
-        return min(_COLUMNS, max(100, int(self.plot.getViewBox().width())))
+        return min(_COLUMNS, max(100, int(self.plot.box.width())))
 
     def _set_range(self, low: float, high: float) -> None:
         """Set the vertical range where it changed: drawing an axis anew is what costs."""
         if (low, high) != self._range:
             self._range = (low, high)
-            self.plot.setYRange(low, high, padding=0)
+            self.plot.box.setYRange(low, high, padding=0)
             self.markers.set_top(high, high - low)
 
 
@@ -136,10 +130,9 @@ class VoiceView(TraceView):
     def __init__(self, theme: Theme, slot: TraceSlot) -> None:
         super().__init__(theme, slot)
         self._curve = pg.PlotCurveItem(pen=pg.mkPen(theme.accent, width=1), skipFiniteCheck=True)
-        self.plot.addItem(self._curve)
-        self.plot.hideAxis("bottom")
-        self.plot.showAxis("left")
-        self._axes[0].setTicks([[(0, "0")]])
+        self.plot.box.addItem(self._curve)
+        self.plot.bottom.hide()
+        self.plot.left.setTicks([[(0, "0")]])
         self.meter = LevelMeter(theme)
         self._layout.addWidget(self.meter)
         self._beside = self.meter
@@ -167,12 +160,12 @@ class SignalView(TraceView):
         self._curves = []
         for i, channel in enumerate(slot.channels):
             curve = pg.PlotCurveItem(pen=pg.mkPen(shades[i % len(shades)], width=1.6), name=channel)
-            self.plot.addItem(curve)
+            self.plot.box.addItem(curve)
             self._curves.append(curve)
         self.value = Figure(text.unit(slot.units))
         self._layout.addWidget(self.value, 0, Qt.AlignmentFlag.AlignTop)
         self._beside = self.value
-        self._axes[1].setTicks([[(-t, f"−{t} s" if t else "now") for t in (30, 25, 20, 15, 10, 5, 0)]])
+        self.plot.bottom.setTicks([[(-t, f"−{t} s" if t else "now") for t in (30, 25, 20, 15, 10, 5, 0)]])
 
     def show_values(self, times: NDArray[np.float64], values: NDArray[np.float64], now: float) -> None:
         """Draw each channel, in a range that holds all of them."""
@@ -199,10 +192,10 @@ class Markers:
     Parameters
     ----------
     plot
-        A `pyqtgraph.PlotWidget` whose x axis is seconds before now.
+        One whose x axis is seconds before now.
     """
 
-    def __init__(self, theme: Theme, plot: Any) -> None:  # noqa: ANN401 - pyqtgraph has no types
+    def __init__(self, theme: Theme, plot: Plot) -> None:
         self._theme = theme
         self._plot = plot
         self._lines: list[tuple[Any, Any]] = []
@@ -226,12 +219,13 @@ class Markers:
         self._top, self._span = top, span
 
     def show(self, markers: Sequence[MarkerView], now: float, *, labelled: bool) -> None:
-        """Draw the markers of the last `SECONDS`."""
+        """Draw the markers of the last `SECONDS`; of many new ones the last, and the others with the next pictures."""
         visible = [marker for marker in markers if now - SECONDS < marker.time <= now]
         self._place(visible)
-        while len(self._lines) < len(visible):
+        for _ in range(min(_NEW_LINES, len(visible) - len(self._lines))):
             self._lines.append(self._make())
-        line_height = self._span * QFontMetrics(self._font).height() / max(1.0, self._plot.getViewBox().height())
+        visible = visible[-len(self._lines) :] if self._lines else []
+        line_height = self._span * QFontMetrics(self._font).height() / max(1.0, self._plot.box.height())
         self.shown = []
         for i, (line, words) in enumerate(self._lines):
             row = self._rows[visible[i]] if labelled and i < len(visible) else None
@@ -249,7 +243,7 @@ class Markers:
 
     def _place(self, visible: Sequence[MarkerView]) -> None:
         """Give each new marker a row in which its label meets no other; it keeps it, as all of them move alike."""
-        width = float(self._plot.getViewBox().width())
+        width = float(self._plot.box.width())
         if width != self._width:
             self._width, self._rows, self._ends = width, {}, [-math.inf] * _LABEL_ROWS
         metrics, seconds_per_px = QFontMetrics(self._font), SECONDS / max(1.0, width)
@@ -270,7 +264,7 @@ class Markers:
         words.setFont(self._font)
         words.textItem.document().setDocumentMargin(1)  # Qt's own of 4 px would cover the row above
         for item in (line, words):
-            self._plot.addItem(item, ignoreBounds=True)
+            self._plot.box.addItem(item, ignoreBounds=True)
         return line, words
 
 

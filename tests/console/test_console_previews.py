@@ -163,6 +163,11 @@ def test_labels_give_way_and_lines_do_not(window: ConsoleWindow, board: PreviewB
     qtbot.waitUntil(lambda: len(window.previews.traces) == 2, timeout=20_000)
     drawn = window.previews.traces[-1].markers
     drawn.show(markers, NOW, labelled=True)
+    assert [label for _, label in drawn.shown][
+        -1
+    ] == "alone"  # the last ones come first, the others with the next pictures
+    for _ in range(2):
+        drawn.show(markers, NOW, labelled=True)
     labels = [label for _, label in drawn.shown]
     assert labels == ["at once 0", "at once 1", "at once 2", "at once 3", "", "", "", "", "", "alone"]
     drawn.show(markers[2:], NOW + 5, labelled=True)  # older ones left the plot; no label hops
