@@ -38,7 +38,8 @@ from labcapture.recording.recorder import Recorder, SessionHeader, create_folder
 from labcapture.recording.transcode import transcode
 
 OURS = {
-    "labcapture": "labcapture, `codec: jxl`",
+    "labcapture": "labcapture",
+    "jxl": "labcapture, `codec: jxl`",
     "blosc2": "labcapture, `codec: blosc2`",
     "gzip": "labcapture, copy in gzip",
 }
@@ -178,7 +179,7 @@ def _run(*words: str) -> dict[str, Any]:
 def measure(work: Path, seconds: float, reads: int, small: Path) -> dict[str, dict[str, Any]]:
     """Record with each, and read it again."""
     found: dict[str, dict[str, Any]] = {}
-    for name in ("labcapture", "blosc2", *PEERS):
+    for name in ("labcapture", "jxl", "blosc2", *PEERS):
         folder = work / name
         folder.mkdir()
         pace = ["--wait"] if name == "h5py" else ["--rate", "30"]  # it cannot keep up
@@ -217,11 +218,11 @@ def page(found: dict[str, dict[str, Any]], facts: dict[str, Any]) -> str:
         lines.append(f"| {title} | {random_ms} | {it['pairs_s']:.0f} | {it['cores']:.1f} | {it['mb_per_pair']:.2f} |")
     opened = found["open"]
     rows = [(f"opening a session of {opened['frames']:.0f} frames, s", "<=", TARGETS["open_s"], opened["open_s"])]
-    for codec, ours in (("jxl", found["labcapture"]), ("blosc2", found["blosc2"])):
-        rows += [
-            (f"`{codec}`: random colour frame, ms", "<=", TARGETS["random_p50_ms"], ours["random_p50_ms"]),
-            (f"`{codec}`: colour + depth in order, pairs/s", ">=", TARGETS["pairs_s"], ours["pairs_s"]),
-        ]
+    ours = found["labcapture"]
+    rows += [
+        ("random colour frame, ms", "<=", TARGETS["random_p50_ms"], ours["random_p50_ms"]),
+        ("colour + depth in order, pairs/s", ">=", TARGETS["pairs_s"], ours["pairs_s"]),
+    ]
     lines += ["", "| labcapture, as recorded | target | measured | reached |", "| --- | --- | --- | --- |"]
     for what, sign, aim, value in rows:
         reached = "yes" if (value <= aim if sign == "<=" else value >= aim) else "no"

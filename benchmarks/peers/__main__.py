@@ -29,6 +29,7 @@ from benchmarks.peers.worker import NAMES
 
 _TITLES = {
     "labcapture": "labcapture",
+    "jxl": "labcapture, codec: jxl",
     "blosc2": "labcapture, codec: blosc2",
     "sdk": "rs.recorder (SDK)",
     "h5py": "h5py script, gzip",

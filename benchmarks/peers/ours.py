@@ -31,7 +31,7 @@ KEYS = ("sensor_timestamp", "frame_timestamp", "backend_timestamp", "time_of_arr
 class Labcapture(Peer):
     """One trial of a session; the folder holds the session's folder."""
 
-    codec = "jxl"
+    codec = encodings.DEFAULT
 
     def __init__(self, folder: Path, limit_bytes: int) -> None:
         header = SessionHeader(
@@ -93,6 +93,12 @@ class Labcapture(Peer):
         file = stack.enter_context(h5py.File(cls._session(folder) / trial_path(TRIAL)))
         pictures, numbers = file["color/frames"], file["color/frame_number"][:]
         return len(pictures), lambda i: (int(numbers[i]), pictures[i])
+
+
+class JpegXl(Labcapture):
+    """The same, by a rig whose pictures are ``jxl``."""
+
+    codec = "jxl"
 
 
 class Blosc2(Labcapture):

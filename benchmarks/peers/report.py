@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 
-OURS = {"labcapture", "blosc2"}
+OURS = {"labcapture", "jxl", "blosc2"}
 TARGETS = {"cores_30": 0.35, "bytes_of_sdk": 0.8, "highest_pairs_s": 90.0}
 
 

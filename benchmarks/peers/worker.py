@@ -20,16 +20,16 @@ import psutil
 from benchmarks.peers.base import Peer
 from benchmarks.peers.frames import Pool
 
-NAMES = ("labcapture", "blosc2", "sdk", "h5py", "ffv1", "png")
+NAMES = ("labcapture", "jxl", "blosc2", "sdk", "h5py", "ffv1", "png")
 _CALM = 0.12  # share of the queue below which a source that waits goes on; our recorder stores raw above 0.25
 
 
 def peer(name: str) -> type[Peer]:
     """Return a recorder by its name. Only its own libraries are imported."""
-    if name in {"labcapture", "blosc2"}:
-        from benchmarks.peers.ours import Blosc2, Labcapture  # noqa: PLC0415
+    if name in {"labcapture", "jxl", "blosc2"}:
+        from benchmarks.peers.ours import Blosc2, JpegXl, Labcapture  # noqa: PLC0415
 
-        return Labcapture if name == "labcapture" else Blosc2
+        return {"labcapture": Labcapture, "jxl": JpegXl, "blosc2": Blosc2}[name]
     if name == "sdk":
         from benchmarks.peers.sdk import SdkRecorder  # noqa: PLC0415
 

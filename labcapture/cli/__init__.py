@@ -215,7 +215,12 @@ def verify(path: ReadPath, as_json: Json = False) -> None:
 def transcode(
     path: SessionPath,
     out: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that receives the copy, under the same name.")],
-    codec: Annotated[str, typer.Option(help="jxl (smallest), blosc2 (fast) or gzip (read by everything).")],
+    codec: Annotated[
+        str,
+        typer.Option(
+            help="magicyuv (small and fast), jxl (an ISO standard), blosc2 (fastest) or gzip (read by everything)."
+        ),
+    ],
     as_json: Json = False,
 ) -> None:
     """Copy a session with its pictures in another lossless encoding, each compared with the original."""

@@ -137,7 +137,7 @@ def recover(
 def transcode(
     context: typer.Context,
     out: Target,
-    codec: Annotated[str, typer.Option(help="jxl, blosc2 or gzip.")],
+    codec: Annotated[str, typer.Option(help="magicyuv, jxl, blosc2 or gzip.")],
     scheduler: Scheduler = "",
     workers: Workers = None,
     tries: Tries = 3,

@@ -18,7 +18,7 @@ from labcapture.reading.catalogue import row, stamp
 from labcapture.reading.report import clock_facts
 from labcapture.reading.synctest import sync_facts
 from labcapture.recording import schema
-from labcapture.recording.encodings import DEFAULT
+from labcapture.recording.encodings import UNSAID
 from labcapture.recording.guard import reading
 
 Row = dict[str, Any]
@@ -69,7 +69,7 @@ def _session(session: Session) -> Row:
         "reason": str(attributes["reason"]),
         "autopilot": autopilot >= 0,
         "completed": bool(attributes["completed"]),
-        "codec": str(attributes.get("codec", DEFAULT)),
+        "codec": str(attributes.get("codec", UNSAID)),
         **_sync(session),
     }
 

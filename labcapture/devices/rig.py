@@ -95,9 +95,9 @@ class Rig(Model):
         min_length=1, description="The instruments"
     )
     stage: StageSettings = Field(default=StageSettings(), description="The participant's screen")
-    codec: Literal["jxl", "blosc2"] = Field(
-        default="jxl",
-        description="Encoding of the pictures. jxl: smallest; blosc2: a fifth larger, read several times as fast",
+    codec: Literal["magicyuv", "jxl", "blosc2"] = Field(
+        default="magicyuv",
+        description="Encoding of the pictures. magicyuv: small, fast to read; jxl: small, slow to read; blosc2: larger",
     )
     head: HeadTargets = Field(default=HeadTargets(), description="Where the participant's head is to be")
 

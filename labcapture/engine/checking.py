@@ -28,7 +28,7 @@ from labcapture.protocol.plan import Plan as ProtocolPlan
 from labcapture.protocol.plan import expected_lengths, make_plan
 from labcapture.protocol.steps import Assign
 
-_PACKAGES = ("pyrealsense2", "pylsl", "PyAudio", "psychopy", "h5py", "imagecodecs", "pillow-jxl-plugin", "numpy")
+_PACKAGES = ("pyrealsense2", "pylsl", "PyAudio", "psychopy", "h5py", "imagecodecs", "pillow-jxl-plugin", "av", "numpy")
 
 
 @dataclass(frozen=True)

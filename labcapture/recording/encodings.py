@@ -1,15 +1,16 @@
 """The encodings that a session's pictures may have: what each is called, how HDF5 knows it, who reads it.
 
-All three are lossless, and each encodes one picture as one chunk, outside of HDF5 and its lock. `RECORDED` are fast
-enough for the recorder.
+All are lossless, and each encodes one picture as one chunk, outside of HDF5 and its lock. `RECORDED` are fast enough
+for the recorder.
 
-=========  ========================================================================  ==================================
-codec      pictures                                                                  plain h5py reads it after
-=========  ========================================================================  ==================================
-``jxl``    JPEG XL; smallest                                                         ``import labcapture``
-``blosc2`` Zstandard 1 over differences of neighbours; larger, fastest to read       ``import hdf5plugin``
-``gzip``   deflate; largest. In files as HDF5 1.8 knows them, so MATLAB reads them   nothing
-=========  ========================================================================  ==================================
+============  =====================================================================  ==================================
+codec         pictures                                                               plain h5py reads it after
+============  =====================================================================  ==================================
+``magicyuv``  colour as MagicYUV, others as JPEG XL; small, and fast to read         ``import labcapture``
+``jxl``       JPEG XL; as small, slow to read; an ISO standard                       ``import labcapture``
+``blosc2``    Zstandard 1 over differences of neighbours; larger, fastest to read    ``import hdf5plugin``
+``gzip``      deflate; largest. In files as HDF5 1.8 knows them, MATLAB reads them   nothing
+============  =====================================================================  ==================================
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labcapture.core.errors import BadInput, RecordingError
-from labcapture.recording import codecs
+from labcapture.recording import codecs, magicyuv
 
 Shape = tuple[int, ...]
 Pixels = NDArray[Any]
@@ -144,6 +145,24 @@ def _decode_jxl(stored: bytes, dtype: np.dtype[Any], shape: Shape) -> Pixels:
     return codecs.decode(stored, np.empty(shape, dtype))
 
 
+# MagicYUV ---------------------------------------------------------------------------------------------------------
+
+
+def _magicyuv_options(dtype: str, shape: Shape) -> Mapping[str, Any]:
+    if codecs.is_supported(dtype, shape) and codecs.is_color(dtype, shape):
+        return codecs.MAGICYUV.dataset_options(dtype, shape)
+    return codecs.dataset_options(dtype, shape)
+
+
+def _encode_magicyuv(pixels: Pixels) -> bytes:
+    return magicyuv.encode(pixels) if codecs.is_color(pixels.dtype, pixels.shape) else codecs.encode(pixels)
+
+
+def _decode_magicyuv(stored: bytes, dtype: np.dtype[Any], shape: Shape) -> Pixels:
+    is_color = codecs.is_color(dtype, shape)
+    return magicyuv.decode(stored, np.empty(shape, dtype)) if is_color else _decode_jxl(stored, dtype, shape)
+
+
 # gzip -------------------------------------------------------------------------------------------------------------
 
 
@@ -230,12 +249,21 @@ def _decode_blosc2(stored: bytes, dtype: np.dtype[Any], shape: Shape) -> Pixels:
 CODECS: Sequence[Codec] = (
     Codec(
         "jxl",
-        f"lossless JPEG XL (filter {codecs.FILTER_ID})",
-        frozenset({(codecs.FILTER_ID,)}),
+        f"lossless JPEG XL (filter {codecs.JPEG_XL.number})",
+        frozenset({(codecs.JPEG_XL.number,)}),
         ("v110", "v110"),
         codecs.dataset_options,
         codecs.encode,
         _decode_jxl,
+    ),
+    Codec(
+        "magicyuv",
+        f"colour as MagicYUV (filter {codecs.MAGICYUV.number}), others as JPEG XL (filter {codecs.JPEG_XL.number})",
+        frozenset({(codecs.MAGICYUV.number,)}),
+        ("v110", "v110"),
+        _magicyuv_options,
+        _encode_magicyuv,
+        _decode_magicyuv,
     ),
     Codec(
         "blosc2",
@@ -257,6 +285,9 @@ CODECS: Sequence[Codec] = (
     ),
 )
 
-RECORDED = ("jxl", "blosc2")
+RECORDED = ("magicyuv", "jxl", "blosc2")
 """Names of those that keep up with a camera."""
 DEFAULT = RECORDED[0]
+"""That of a rig which does not say."""
+UNSAID = "jxl"
+"""That of a session which does not say."""

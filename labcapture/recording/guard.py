@@ -17,7 +17,7 @@ from typing import Any
 import h5py
 
 from labcapture.core.errors import LabcaptureError, RecordingError
-from labcapture.recording.codecs import FILTER_ID
+from labcapture.recording.codecs import FILTERS
 from labcapture.recording.schema import SESSION_FILE, check_trial, trial_path
 
 MAX_FILES = 20_000  # of a folder; a long session has some hundreds
@@ -28,7 +28,7 @@ MAX_DEPTH = 16
 _SLACK_BYTES = 1 << 26
 _COMPRESSED = 50  # tables do not shrink more than this; pictures are read one by one
 _HARMLESS = {h5py.h5z.FILTER_SHUFFLE, h5py.h5z.FILTER_FLETCHER32}
-_KNOWN = _HARMLESS | {h5py.h5z.FILTER_DEFLATE, FILTER_ID, 32026}  # 32026: Blosc2
+_KNOWN = _HARMLESS | {h5py.h5z.FILTER_DEFLATE, 32026, *FILTERS}  # 32026: Blosc2
 _SIMPLE = {h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.STRING, h5py.h5t.ENUM}
 
 DAMAGE = (
@@ -231,7 +231,7 @@ class _Inspection:
         if not numbers <= _KNOWN:
             raise self._refuse(path, f"has a filter that no session has ({sorted(numbers - _KNOWN)})")
         for number, _, values, _ in filters:
-            if number == FILTER_ID and tuple(values) != _picture(made.get_chunk(), item):
+            if number in FILTERS and tuple(values) != _picture(made.get_chunk(), item):
                 raise self._refuse(path, "has pictures of another size than it says")
         if not path.endswith("/frames"):
             shrunk = 0 if numbers <= _HARMLESS else _COMPRESSED * dataset.get_storage_size()

@@ -16,7 +16,7 @@ from labcapture.core.chunks import AudioBlock, ClockOffset, Gap, Samples, Stream
 from labcapture.core.errors import RecordingError
 from labcapture.protocol.rule import QualityRule
 from labcapture.recording import schema
-from labcapture.recording.encodings import DEFAULT
+from labcapture.recording.encodings import UNSAID
 from labcapture.recording.folder import SessionHeader
 from labcapture.recording.journal import unpack
 from labcapture.recording.ledger import Ledger
@@ -80,7 +80,7 @@ class Told:
             place=int(root.get("place", 0)),
             variables=dict(root.get("variables") or {}),
             resumed_from=str(root.get("resumed_from", "")),
-            codec=str(root.get("codec", DEFAULT)),
+            codec=str(root.get("codec", UNSAID)),
         )
 
     def ended_utc(self, newest: float) -> datetime:

@@ -124,7 +124,7 @@ class CrashedTrial:
 
     @property
     def _codec(self) -> encodings.Codec:
-        return encodings.of(str(self.values.get("codec", encodings.DEFAULT)))
+        return encodings.of(str(self.values.get("codec", encodings.UNSAID)))
 
     @property
     def known(self) -> bool:

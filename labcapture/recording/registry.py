@@ -167,7 +167,7 @@ _IDENTITY = (
     ("variables", "utf8", "", "variables set for this session when it was prepared, as JSON"),
     ("resumed_from", "utf8", "", "folder of the session that this one goes on with; empty if none"),
 )
-_CODEC = (("codec", "utf8", "", "encoding of the pictures: jxl, blosc2 or gzip; jxl where it is not said"),)
+_CODEC = (("codec", "utf8", "", "encoding of the pictures: magicyuv, jxl, blosc2 or gzip; jxl where it is not said"),)
 _RECOVERED = (("recovered", "bool", "", "True: the recording broke off, and the file was made anew from its journal"),)
 _TRANSCODED = (
     ("transcoded_from", "utf8", "", "SHA-256 of the file checksums of the session that it was made of"),

@@ -345,6 +345,8 @@ class _Converter:
         self._file, self._path, self._codec = file, pictures.name, codec
         self._old = encodings.codec_of(pictures)
         self._dtype, self._shape = pictures.dtype, pictures.shape[1:]
+        kind = self._dtype.name, self._shape
+        self._is_so_already = self._old is not None and self._old.options(*kind) == codec.options(*kind)
 
     def __call__(self, chunk: ChunkRecord) -> tuple[bytes, str]:
         """Return the bytes of the picture's new chunk, and their digest.
@@ -365,7 +367,7 @@ class _Converter:
             pixels = encodings.decode(self._old, stored, chunk.filter_mask, self._dtype, self._shape)
         except Exception as error:  # whatever a decoder has against it
             raise RecordingError(f"cannot be decoded ({error})", where, mend) from error
-        if self._old is self._codec and not chunk.filter_mask:
+        if self._is_so_already and not chunk.filter_mask:
             return stored, chunk.digest
         encoded = self._codec.encode(pixels)
         again = encodings.decode(self._codec, encoded, 0, self._dtype, self._shape)

@@ -83,7 +83,7 @@ def _sequences(h5: h5py.File) -> None:
 
 def _small_pictures(h5: h5py.File) -> None:
     """Declare pictures that decode to less than HDF5 expects."""
-    from labcapture.recording.codecs import FILTER_ID  # noqa: PLC0415 - registers nothing by itself
+    from labcapture.recording.codecs import JPEG_XL  # noqa: PLC0415 - registers nothing by itself
 
     _replace(
         h5,
@@ -91,7 +91,7 @@ def _small_pictures(h5: h5py.File) -> None:
         shape=(9, 48, 64),
         dtype="u2",
         chunks=(1, 48, 64),
-        compression=FILTER_ID,
+        compression=JPEG_XL.number,
         compression_opts=(1, 1, 1, 1, 2),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 import labcapture  # noqa: F401 - registers the filter
 from labcapture.core.errors import RecordingError
-from labcapture.recording import codecs, jxl_encoder
+from labcapture.recording import codecs, jxl_encoder, magicyuv
 
 _SIDE = st.integers(1, 40)
 _ENCODERS = (jxl_encoder.with_imagecodecs, jxl_encoder.with_pillow_jxl)
@@ -55,6 +56,31 @@ def test_any_picture_comes_back_whoever_encoded_it(encode: jxl_encoder.Encoder, 
     decoded = codecs.decode(encode(pixels))
     assert (decoded.dtype, decoded.shape) == (pixels.dtype, pixels.shape)
     np.testing.assert_array_equal(decoded, pixels)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(pixels=st.tuples(_SIDE, _SIDE, st.just(3)).flatmap(lambda shape: hnp.arrays(np.uint8, shape)))
+def test_any_colour_comes_back_from_h5py(pixels: NDArray[Any]) -> None:
+    with h5py.File("memory.h5", "w", driver="core", backing_store=False) as file:
+        options = codecs.MAGICYUV.dataset_options("uint8", pixels.shape)
+        dataset = file.create_dataset("frames", (3, *pixels.shape), dtype="uint8", **options)
+        dataset.id.write_direct_chunk((0, 0, 0, 0), magicyuv.encode(pixels))
+        dataset.id.write_direct_chunk((1, 0, 0, 0), pixels.tobytes(), 1)  # raw, as under pressure
+        dataset[2] = pixels  # encoded by HDF5 itself
+        for i in range(3):
+            np.testing.assert_array_equal(dataset[i], pixels)
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda data: b"junk", lambda data: data[:-3], lambda data: data[:40], lambda _: b""]
+)
+def test_colour_that_is_not_the_picture_is_an_error_not_a_crash(damage: Callable[[bytes], bytes]) -> None:
+    rng = np.random.default_rng(0)
+    right, small, big = (rng.integers(0, 256, (n, n, 3), np.uint8) for n in (8, 4, 600))
+    for chunk in (damage(magicyuv.encode(right)), magicyuv.encode(small), magicyuv.encode(big)):
+        with pytest.raises(ValueError, match="picture"):
+            magicyuv.decode(chunk, np.empty_like(right))
+        np.testing.assert_array_equal(magicyuv.decode(magicyuv.encode(right), np.empty_like(right)), right)
 
 
 def test_the_encoder_is_the_faster_of_two_and_the_only_one_of_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from labcapture.recording import codecs
+from labcapture.recording import encodings
 from labcapture.recording.journal import JournalReader, digest, unpack
 from labcapture.recording.schema import SESSION_FILE, journal_path, trial_path
 from tests.recording.recording_world import COLOR, index_of, pixels
@@ -60,15 +60,12 @@ def test_all_that_was_written_is_found_after_a_kill(tmp_path: Path) -> None:
     assert reader.damaged == []
     chunks = [reader.chunk(line) for line in lines if line["kind"] == "chunk"]
     assert len(chunks) > 600
-    data = (folder / trial_path("01_a")).read_bytes()
+    data, codec = (folder / trial_path("01_a")).read_bytes(), encodings.of(encodings.DEFAULT)
     for i, chunk in enumerate(chunks):
         assert (chunk.index, chunk.frame_number) == (i, i)
         stored = data[chunk.offset : chunk.offset + chunk.size]
         assert digest(stored) == chunk.digest
-        if chunk.filter_mask:
-            picture = np.frombuffer(stored, COLOR.dtype).reshape(COLOR.shape)
-        else:
-            picture = codecs.decode(stored)
+        picture = encodings.decode(codec, stored, chunk.filter_mask, np.dtype(COLOR.dtype), COLOR.shape)
         assert index_of(picture) == i
         if i % 100 == 0:
             np.testing.assert_array_equal(picture, pixels(COLOR, i))

@@ -69,7 +69,8 @@ def test_pictures_come_back_in_order_through_the_links(tmp_path: Path, codec: st
             np.testing.assert_array_equal(stream["metadata/actual_exposure"], np.full(60, 8000))
             assert gaps_of(stream) == []
             assert stream.attrs["clock"] == "d415"
-            assert codec_of(stream["frames"]) is of(codec)
+            found = codec_of(stream["frames"])
+            assert found is (of("jxl") if (codec, camera.spec.name) == ("magicyuv", "depth") else of(codec))
             stored = stream["frames"].id
             assert not any(stored.get_chunk_info(i).filter_mask for i in range(60))  # none had to be stored raw
         np.testing.assert_array_equal(file["trials/01_a/color"].attrs["intrinsics"], COLOR.attributes["intrinsics"])
