@@ -19,6 +19,7 @@ import psutil
 
 from benchmarks.peers.base import Peer
 from benchmarks.peers.frames import Pool
+from labcapture.core.memory import share_one_heap
 
 NAMES = ("labcapture", "jxl", "blosc2", "sdk", "h5py", "ffv1", "png")
 _CALM = 0.12  # share of the queue below which a source that waits goes on; our recorder stores raw above 0.25
@@ -29,6 +30,7 @@ def peer(name: str) -> type[Peer]:
     if name in {"labcapture", "jxl", "blosc2"}:
         from benchmarks.peers.ours import Blosc2, JpegXl, Labcapture  # noqa: PLC0415
 
+        share_one_heap()  # as the engine does
         return {"labcapture": Labcapture, "jxl": JpegXl, "blosc2": Blosc2}[name]
     if name == "sdk":
         from benchmarks.peers.sdk import SdkRecorder  # noqa: PLC0415

@@ -15,18 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    from av import VideoCodecContext
+    from av import VideoCodecContext, VideoFrame
 
-_PLANES = "gbrp"  # green, blue, red: one after the other
+_PLANES = "gbrp"
+_COLOURS = (1, 2, 0)  # of a pixel, in the order of the planes: green, blue, red
 _CHECKSUM_BYTES = 4
 _PADDING = 64  # FFmpeg makes its rows longer, by this at most, and counts that
 
 
 class _Contexts(threading.local):
-    """FFmpeg's encoders and decoders of this thread, by height and width."""
+    """FFmpeg's encoders, each with the frame that it takes, and decoders of this thread, by height and width."""
 
     def __init__(self) -> None:
-        self.encoders: dict[tuple[int, int], VideoCodecContext] = {}
+        self.encoders: dict[tuple[int, int], tuple[VideoCodecContext, VideoFrame]] = {}
         self.decoders: dict[tuple[int, int], VideoCodecContext] = {}
 
 
@@ -38,15 +39,16 @@ def encode(pixels: NDArray[Any]) -> bytes:
     import av  # noqa: PLC0415 - late: most processes import labcapture and never see a picture
 
     size = pixels.shape[0], pixels.shape[1]
-    encoder = _contexts.encoders.pop(size, None)
-    if encoder is None:
-        encoder = av.CodecContext.create("magicyuv", "w")
+    encoder, frame = _contexts.encoders.pop(size, (None, None))
+    if encoder is None or frame is None:
+        encoder, frame = av.CodecContext.create("magicyuv", "w"), av.VideoFrame(size[1], size[0], _PLANES)
         encoder.height, encoder.width = size
         encoder.pix_fmt, encoder.time_base, encoder.thread_count = _PLANES, Fraction(1, 30), 1
         encoder.options = {"pred": "median"}  # the smallest of three, and no slower
-    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), "rgb24")
-    (packet,) = encoder.encode(frame.reformat(format=_PLANES))
-    _contexts.encoders[size] = encoder  # only now: one that failed is not asked again
+    for plane, colour in zip(_planes(frame), _COLOURS, strict=True):
+        plane[:] = pixels[..., colour]
+    (packet,) = encoder.encode(frame)
+    _contexts.encoders[size] = encoder, frame  # only now: one that failed is not asked again
     return b"".join((packet, _checksum(packet)))
 
 
@@ -81,9 +83,16 @@ def decode(data: bytes | memoryview, out: NDArray[Any]) -> NDArray[Any]:
     (frame,) = frames
     if (frame.height, frame.width) != size or frame.format.name != _PLANES:
         raise ValueError(f"a picture of {frame.format.name} {frame.height, frame.width} where {size} should be")
-    out[:] = frame.to_ndarray(format="rgb24")
+    for plane, colour in zip(_planes(frame), _COLOURS, strict=True):
+        out[..., colour] = plane
     _contexts.decoders[size] = decoder  # only now: one that failed is not asked again
     return out
+
+
+def _planes(frame: VideoFrame) -> list[NDArray[np.uint8]]:
+    """Return the planes of a frame, each (height, width), in its own memory."""
+    rows = [np.frombuffer(memoryview(plane), np.uint8).reshape(frame.height, -1) for plane in frame.planes]
+    return [row[:, : frame.width] for row in rows]
 
 
 def _checksum(packet: Any) -> bytes:  # noqa: ANN401 - anything with bytes in it
