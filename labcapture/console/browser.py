@@ -95,7 +95,7 @@ class SessionBrowser(QWidget):
     def _table(self) -> QTableView:
         table = QTableView()
         table.setModel(self.model)
-        table.setItemDelegate(Cells(table))
+        table.setItemDelegate(Cells(self._theme, table))
         table.setAccessibleName("Sessions")
         table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
@@ -357,9 +357,6 @@ class SessionBrowser(QWidget):
             style_sheet(theme, scale)
             + f"""
         QTableView {{ font-size: {size}px; selection-background-color: {theme.raised}; selection-color: {theme.text}; }}
-        QTableView::item {{ padding: 0 {gap}px; border: none; }}
-        QTableView::item:selected {{ background: {theme.raised}; border-top: 1px solid {theme.accent};
-            border-bottom: 1px solid {theme.accent}; }}
         QHeaderView::section {{ padding: {round(4 * scale)}px {gap}px; }}
         QProgressBar {{ background: {theme.raised}; border: 1px solid {theme.line}; border-radius: 4px; height: 10px; }}
         QProgressBar::chunk {{ background: {theme.accent}; border-radius: 3px; }}
