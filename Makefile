@@ -21,6 +21,7 @@ bench: setup ## measures beside the tools a lab would use instead; half an hour 
 	$(PYTHON) benchmarks/soak.py --minutes 10
 	$(PYTHON) -m benchmarks.reading --json docs/benchmarks-reading.json --docs docs/reading.md
 	$(PYTHON) -m benchmarks.console --starts 5
+	$(PYTHON) -m benchmarks.encodings
 
 faults: setup ## what a session survives, tried out
 	$(PYTHON) -m benchmarks.faults --docs docs/reliability.md

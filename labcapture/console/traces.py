@@ -26,7 +26,7 @@ _LEVEL_S = 0.3
 _CLIPPING_DB = -1.0
 _FLOOR_DB = -60.0
 _LABEL_ROWS = 4
-_NEW_LINES = 4  # made at a time: a line and its label cost 2 ms
+_NEW_LINES = 4  # made at a time: a line and its label cost up to 2 ms
 
 
 def is_voice(slot: TraceSlot) -> bool:

@@ -21,13 +21,10 @@ from typing import Any
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
 
 from labcapture.core.errors import BadInput, RecordingError
 from labcapture.recording import codecs, magicyuv
-
-Shape = tuple[int, ...]
-Pixels = NDArray[Any]
+from labcapture.recording.hdf5_filter import Pixels, Shape
 
 _GZIP_LEVEL = 4
 _ZSTD_LEVEL = 1

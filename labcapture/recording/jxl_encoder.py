@@ -1,7 +1,7 @@
 """Encoding of lossless JPEG XL by the build of libjxl that is fastest on this machine.
 
 libjxl encodes four times as fast where it may use a processor's wide registers, and not every build may: that of
-imagecodecs does with AVX-512 but not with AVX2, that of pillow-jxl-plugin with both. Which is faster is tried, not
+imagecodecs does with AVX-512 but not with AVX2, that of pillow-jxl-plugin does with AVX2. Which is faster is tried, not
 derived from the processor's name: it depends as much on the compiler that made a package for a system.
 """
 
@@ -14,9 +14,9 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Pixels = NDArray[Any]
+from labcapture.recording.hdf5_filter import Pixels
+
 Encoder = Callable[[Pixels], bytes]
 
 _EFFORT = 1  # at higher effort colour shrinks by a few per cent more and takes several times as long

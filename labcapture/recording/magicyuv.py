@@ -1,8 +1,8 @@
 """Colour pictures as MagicYUV, a lossless code of films whose pictures each stand for themselves.
 
 It predicts each value by the median of its neighbours, as JPEG XL's fast mode does by their slope, and is as small; and
-its decoder takes a third of the time. FFmpeg, through PyAV, has had encoder and decoder since 2016. That decoder takes
-bytes that were cut or changed for another picture, so each packet is followed by its CRC-32, four bytes, low one first.
+its decoder takes a third of the time. FFmpeg's decoder, which PyAV brings, takes bytes that were cut or changed for
+another picture, so each packet is followed by its CRC-32, four bytes, low one first.
 """
 
 from __future__ import annotations
