@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -26,7 +28,7 @@ from labcapture.protocol.placeholders import make_placeholders, read_frame_numbe
 from labcapture.protocol.steps import Form, Movie, Rating
 from labcapture.stage.messages import Done, Flips, FromStage
 from labcapture.stage.process import StageProcess
-from tests.stage.stage_hands import PATIENCE_S, SMALL, VIRTUAL, is_marker, listen, on_display, show, wait_until
+from tests.stage.stage_hands import PATIENCE_S, SMALL, VIRTUAL, gone, is_marker, listen, on_display, show, wait_until
 
 pytestmark = [
     pytest.mark.timeout(180),
@@ -109,6 +111,7 @@ def test_a_stage_that_has_no_time_is_looked_at_instead(stage: StageProcess) -> N
 
     assert stage.pid is not None
     process = psutil.Process(stage.pid)
+    (server,) = process.children()
     try:
         stage.send(show(FORM))
         listen(stage, is_marker("question_onset/joy"))
@@ -120,28 +123,50 @@ def test_a_stage_that_has_no_time_is_looked_at_instead(stage: StageProcess) -> N
         newest(lsl_time() + 0.1)
         mirroring.tick(False)  # lets go of the display, which then ends with its stage
         stage.close()
-        wait_until(lambda: not is_there(hello.display))
+        wait_until(lambda: gone(server.pid))
     finally:
         reader.close()
         previewer.close()
         mirroring.close()
 
 
-def is_there(display: str) -> bool:
+def server_of(number: int) -> subprocess.Popen[bytes]:
+    """Start a display of a number that no other program is given, and return when it can be looked at."""
+    server = subprocess.Popen(["Xvfb", f":{number}", "-screen", "0", "640x480x24", "-nolisten", "tcp"])
+    wait_until(lambda: is_there(number) or server.poll() is not None)
+    return server
+
+
+def is_there(number: int) -> bool:
     try:
-        mss.MSS(display=display).close()
+        mss.MSS(display=f":{number}").close()
     except ScreenShotError:
         return False
     return True
 
 
-def test_a_display_that_is_gone_is_told_of(stage: StageProcess) -> None:
-    onlooker = onlooker_of(stage)
-    stage.close()
+def looked(onlooker: Onlooker) -> Sight | None:
+    """Look until there is a picture, or word of why there is none."""
     deadline = time.monotonic() + PATIENCE_S
-    while not onlooker.trouble:
+    while True:
         assert time.monotonic() < deadline
         onlooker.look()
+        if (sight := onlooker.seen()) is not None or onlooker.trouble:
+            return sight
         time.sleep(0.02)
-        assert onlooker.seen() is None
-    onlooker.close()
+
+
+def test_a_display_that_is_gone_is_told_of() -> None:
+    number = 1000 + os.getpid() % 50000  # servers that choose for themselves take the lowest free one
+    place = (0, 0, 640, 480)
+    looking, late = (Onlooker(f":{number}", place, (64, 48)) for _ in range(2))
+    server = server_of(number)
+    try:
+        assert looked(looking) is not None
+    finally:
+        server.terminate()
+        server.wait(PATIENCE_S)
+    for onlooker in (looking, late):  # one that was connected, one that comes too late
+        assert looked(onlooker) is None
+        assert onlooker.trouble
+        onlooker.close()
