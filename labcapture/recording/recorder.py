@@ -61,7 +61,8 @@ class Recorder(Rows):
     Raises
     ------
     RecordingError
-        A stream has no place in the format, or the files cannot be created; none is left behind.
+        A stream has no place in the format, its pictures cannot be encoded here, or the files cannot be created; none
+        is left behind.
     """
 
     def __init__(
@@ -75,7 +76,7 @@ class Recorder(Rows):
         raw_above_bytes: int | None = None,
     ) -> None:
         super().__init__()
-        codec = encodings.of(header.codec)
+        codec = encodings.ready(header.codec)
         for spec in streams:
             schema.check_stream(spec)
             if spec.kind == "frames":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 import labcapture  # noqa: F401 - registers the filter
 from labcapture.core.errors import RecordingError
-from labcapture.recording import codecs, jxl_encoder, magicyuv
+from labcapture.recording import codecs, encodings, jxl_encoder, magicyuv
 
 _SIDE = st.integers(1, 40)
 _ENCODERS = (jxl_encoder.with_imagecodecs, jxl_encoder.with_pillow_jxl)
@@ -142,3 +143,28 @@ def test_one_import_is_enough_and_stays_light(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.split() == [str(pixels.sum())]
+
+
+@pytest.mark.parametrize("name", encodings.RECORDED)
+def test_a_recorder_tries_its_encoding_first(name: str) -> None:
+    assert encodings.ready(name) is encodings.of(name)
+
+
+def _other(data: bytes, dtype: np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    return np.zeros(shape, dtype)
+
+
+def _junk(pixels: NDArray[Any]) -> bytes:
+    return magicyuv.encode(pixels)[:40]
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"), [({"decode": _other}, "came back as another one"), ({"encode": _junk}, "checksum")]
+)
+def test_an_encoding_that_fails_here_is_told_before_a_session(
+    fault: dict[str, Any], told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = dataclasses.replace(encodings.of("magicyuv"), **fault)
+    monkeypatch.setattr(encodings, "CODECS", [broken])
+    with pytest.raises(RecordingError, match=rf"uint8 \(64, 64, 3\) cannot be encoded here: .*{told}"):
+        encodings.ready("magicyuv")

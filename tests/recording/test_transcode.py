@@ -131,7 +131,7 @@ def test_raw_pictures_are_encoded_and_codecs_follow_each_other(
 ) -> None:
     with monkeypatch.context() as patch:
         larger = replace(encodings.of("jxl"), encode=lambda _pixels: b"\0" * 10**6)
-        patch.setattr("labcapture.recording.recorder.encodings.of", lambda _name: larger)
+        patch.setattr("labcapture.recording.recorder.encodings.ready", lambda _name: larger)
         raw = record(tmp_path / "raw")
     with h5py.File(raw / trial_path("01_a")) as file:
         assert file["color/frames"].id.get_chunk_info(0).filter_mask == 1
