@@ -309,35 +309,6 @@ def correct_lsl(
     return raw + piecewise(raw - origin, knots, level), piecewise(raw - origin, knots, known)
 
 
-def unwrap_counter(raw: ArrayLike, bits: int = 32) -> NDArray[np.int64]:
-    """Return (n,) int64 counts without the wraps of a ``bits`` wide counter, starting at ``raw[0]``.
-
-    A step is taken the short way round, so that a value that comes a little out of order steps back.
-    """
-    values = np.asarray(raw, np.int64)
-    if not len(values):
-        return values
-    half, full = 1 << (bits - 1), 1 << bits
-    steps = (np.diff(values) + half) % full - half
-    return np.concatenate([values[:1], values[0] + np.cumsum(steps)])
-
-
-class CounterUnwrapper:
-    """`unwrap_counter` one value at a time."""
-
-    def __init__(self, bits: int = 32) -> None:
-        self._half, self._full = 1 << (bits - 1), 1 << bits
-        self._last: int | None = None
-
-    def __call__(self, raw: int) -> int:
-        """Return the unwrapped count of the next ``raw`` value."""
-        if self._last is None:
-            self._last = raw
-        else:
-            self._last += (raw - self._last + self._half) % self._full - self._half
-        return self._last
-
-
 @dataclass(frozen=True)
 class _Piece:
     """The fit of one epoch: knots (device s), offset (LSL - device) and its uncertainty there, and what it left."""

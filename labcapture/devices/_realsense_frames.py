@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from labcapture.core.chunks import Frame
-from labcapture.core.fit import CounterUnwrapper
+from labcapture.core.counters import CounterUnwrapper
 from labcapture.devices._realsense_sdk import Sdk, rs
 
 _VALUES: tuple[tuple[str, Sdk], ...] = tuple(rs.frame_metadata_value.__members__.items())
