@@ -2,7 +2,7 @@
 PYTHON := .venv/bin/python
 
 demo: setup ## a whole session on the simulated rig, with the console
-	$(PYTHON) scripts/demo.py
+	$(PYTHON) -m scripts.demo
 
 test: setup ## all tests, two files at a time: much of their time is waiting
 	$(PYTHON) -m pytest -n 2 --dist loadfile -m "not alone"

@@ -21,7 +21,7 @@ from typing import Any
 
 import psutil
 
-from scripts.console_screens import screen
+from scripts.screen import screen
 
 TARGET_S = 2.0
 PHASES = {"paint_s": "first paint", "form_s": "form takes letters", "engine_s": "engine answers"}

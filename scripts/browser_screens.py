@@ -17,7 +17,8 @@ from PySide6.QtWidgets import QApplication
 
 from labcapture.console import theme as themes
 from labcapture.console.browser import SessionBrowser
-from scripts.console_screens import FOLDER, screen, settle
+from scripts.console_screens import FOLDER, settle
+from scripts.screen import screen
 
 SIZE = (1220, 720)
 CLIPS = 13

@@ -7,12 +7,9 @@ engine publishes them; no engine runs. Without a screen it needs Linux with Xvfb
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +40,7 @@ from labcapture.engine.messages import (
 )
 from labcapture.engine.preview import PreviewBoard
 from scripts.console_pages import Show, pages, questions
+from scripts.screen import screen
 
 FOLDER = Path(__file__).parents[1] / "docs" / "images"
 NOW = 5000.0  # LSL time of all snapshots (s)
@@ -299,22 +297,6 @@ def views(good: Scene, bad: Scene) -> Iterator[tuple[str, Scene, Snapshot, Calla
         changed = neutralization(**calibrate, prompt=prompt, head=head, trial=None)
         yield name, scene, changed, None
     yield "alarm", good, neutralization(alarms=ALARMS), lambda window: window.alarms.toggle()
-
-
-@contextmanager
-def screen(size: tuple[int, int]) -> Iterator[None]:
-    """Give Qt a screen of at least ``size``, a virtual one on Linux."""
-    if not sys.platform.startswith("linux"):
-        yield
-        return
-    read, write = os.pipe()
-    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", f"{size[0]}x{size[1]}x24", "-nolisten", "tcp"]
-    with subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL) as server:
-        os.close(write)
-        with os.fdopen(read) as answer:
-            os.environ["DISPLAY"] = f":{answer.readline().strip()}"
-        yield
-        server.terminate()
 
 
 def settle(seconds: float) -> None:

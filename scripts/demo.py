@@ -11,41 +11,24 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from labcapture import reading
 from labcapture.core.errors import EngineError
 from labcapture.engine.client import Client
 from labcapture.engine.messages import SessionResult
+from scripts.screen import screen
 
 OUT = Path("demo")
 PROTOCOL = "protocols/rehearsal.yaml"
 LABCAPTURE = [sys.executable, "-m", "labcapture.cli"]
 SESSION_LIMIT_S = 240
+SIZE = (1920, 800)
 
 
-@contextlib.contextmanager
-def screen() -> Iterator[bool]:
-    """Give the block a screen; yield whether it is a virtual one."""
-    if sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
-        yield False
-        return
-    read, write = os.pipe()
-    xvfb = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write), "-screen", "0", "1920x800x24", "-nolisten", "tcp"],
-        pass_fds=[write],
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(write)
-    try:
-        with os.fdopen(read) as answer:
-            os.environ["DISPLAY"] = f":{answer.readline().strip()}"
-        yield True
-    finally:
-        del os.environ["DISPLAY"]
-        xvfb.terminate()
-        xvfb.wait()
+def is_seen() -> bool:
+    """Return whether there is a screen."""
+    return not sys.platform.startswith("linux") or any(map(os.environ.get, ("DISPLAY", "WAYLAND_DISPLAY")))
 
 
 def watch(window: subprocess.Popen[bytes], picture: Path | None) -> SessionResult:
@@ -78,7 +61,8 @@ def main() -> None:
     OUT.mkdir(exist_ok=True)
     subprocess.run([*LABCAPTURE, "stimuli", "placeholders", "--protocol", PROTOCOL], check=True)
     os.environ["LABCAPTURE_RUNTIME_DIR"] = str(OUT.resolve() / "run")  # an engine of its own, whatever else runs here
-    with screen() as virtual:
+    virtual = not is_seen()
+    with screen(SIZE) if virtual else contextlib.nullcontext():
         picture = OUT / time.strftime("screenshot-%Y%m%dT%H%M%S.png") if virtual else None
         command = ["run", PROTOCOL, "--rig", "rigs/simulated.yaml", "--participant", "DEMO"]
         window = subprocess.Popen([*LABCAPTURE, *command, "--session", "01", "--out", str(OUT), "--autopilot", "1"])

@@ -23,6 +23,7 @@ from labcapture.console import theme as themes
 from labcapture.console.app import Console
 from labcapture.engine.client import Client
 from labcapture.engine.messages import Shutdown
+from scripts.screen import screen
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "images"
@@ -152,37 +153,25 @@ def main() -> None:
     os.chdir(ROOT)
     labcapture = [sys.executable, "-m", "labcapture.cli"]
     subprocess.run([*labcapture, "stimuli", "placeholders", "--protocol", PROTOCOL], check=True)
-    read, write = os.pipe()
-    xvfb = subprocess.Popen(
-        ["Xvfb", "-displayfd", str(write), "-screen", "0", "1920x1080x24", "-nolisten", "tcp"],
-        pass_fds=[write],
-        stderr=subprocess.DEVNULL,
-    )
-    os.close(write)
-    try:
-        with os.fdopen(read) as answer, tempfile.TemporaryDirectory() as place:
-            os.environ["DISPLAY"] = f":{answer.readline().strip()}"
-            os.environ["LABCAPTURE_RUNTIME_DIR"] = place
-            lab = Path(tempfile.gettempdir()) / "lab"  # the pictures show this path
-            flat = Path(place) / "rig_with_flat_eda.yaml"
-            flat.write_text((ROOT / RIG).read_text("utf-8").replace("simulated: {}", FLAT), "utf-8")
-            application = QApplication(sys.argv[:1])
-            themes.apply(application, themes.DARK)
-            client = Client.spawn()
-            console = Console(client.connection, theme=themes.DARK)
-            console.window.resize(*SIZE)
-            console.open()
-            try:
-                walk(Tour(console, folder), lab / "sessions", flat)
-            finally:
-                shutil.rmtree(lab, ignore_errors=True)
-                console.close()
-                client.command(Shutdown())
-                client.wait_ended(30)
-                client.close()
-    finally:
-        xvfb.terminate()
-        xvfb.wait()
+    with screen((1920, 1080)), tempfile.TemporaryDirectory() as place:
+        os.environ["LABCAPTURE_RUNTIME_DIR"] = place
+        lab = Path(tempfile.gettempdir()) / "lab"  # the pictures show this path
+        flat = Path(place) / "rig_with_flat_eda.yaml"
+        flat.write_text((ROOT / RIG).read_text("utf-8").replace("simulated: {}", FLAT), "utf-8")
+        application = QApplication(sys.argv[:1])
+        themes.apply(application, themes.DARK)
+        client = Client.spawn()
+        console = Console(client.connection, theme=themes.DARK)
+        console.window.resize(*SIZE)
+        console.open()
+        try:
+            walk(Tour(console, folder), lab / "sessions", flat)
+        finally:
+            shutil.rmtree(lab, ignore_errors=True)
+            console.close()
+            client.command(Shutdown())
+            client.wait_ended(30)
+            client.close()
 
 
 if __name__ == "__main__":

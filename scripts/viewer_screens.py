@@ -10,11 +10,9 @@ import argparse
 import json
 import os
 import platform
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,28 +24,13 @@ from PySide6.QtWidgets import QApplication
 import labcapture.reading
 from labcapture.console import theme as themes
 from labcapture.view.window import ViewerWindow
+from scripts.screen import screen
 
 FOLDER = Path(__file__).parents[1] / "docs" / "images"
 _PATIENCE_S = 30.0
 _SCRUBS = 60
 _DRAG_S, _DRAG_HZ = 4.0, 60
 _PLAY_S = 5.0
-
-
-@contextmanager
-def screen(size: tuple[int, int]) -> Iterator[None]:
-    """Give Qt a screen of at least ``size``, a virtual one on Linux."""
-    if not sys.platform.startswith("linux"):
-        yield
-        return
-    read, write = os.pipe()
-    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", f"{size[0]}x{size[1]}x24", "-nolisten", "tcp"]
-    with subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL) as server:
-        os.close(write)
-        with os.fdopen(read) as answer:
-            os.environ["DISPLAY"] = f":{answer.readline().strip()}"
-        yield
-        server.terminate()
 
 
 def settle(application: QApplication, window: ViewerWindow, seconds: float = 0.3) -> None:

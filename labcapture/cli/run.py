@@ -85,9 +85,9 @@ def run_session(
     if overrides and not look_first:
         raise BadInput("is a reason to go on after a preflight", "--override", "Add --preflight.")
     if not headless:
-        from labcapture.console.app import check_screen
+        from labcapture.console.application import check_screen
 
-        check_screen()
+        check_screen(or_headless=True)
     client = Client.spawn()
     try:
         if look_first and (no_go := _look(client, prepare, terminal)) is not None:

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import gc
-import os
-import signal
-import sys
 from collections.abc import Mapping
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
-from PySide6.QtCore import QCoreApplication, QObject, QTimer
-from PySide6.QtWidgets import QApplication
+from PySide6.QtCore import QObject
 
 from labcapture.console import theme as themes
+from labcapture.console.application import application_of, check_screen, interrupts
 from labcapture.console.bridge import Bridge
 from labcapture.console.browser import SessionBrowser
 from labcapture.console.recent import Recent
 from labcapture.console.window import ConsoleWindow
 from labcapture.core.errors import BadInput, LabcaptureError
 from labcapture.engine.messages import Command, EngineState, Note, Prepare, Snapshot, Start
-
-_SIGNAL_MS = 200  # Python sees a signal only when it runs; a quiet window would not let it
-
-_SCREENS = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
 
 
 class Console(QObject):
@@ -94,18 +86,6 @@ class Console(QObject):
         self.window.show_refused(command, error)
 
 
-def check_screen() -> None:
-    """Refuse to go on where a window could not be shown.
-
-    Raises
-    ------
-    BadInput
-        There is no screen.
-    """
-    if sys.platform.startswith("linux") and not any(os.environ.get(name) for name in _SCREENS):
-        raise BadInput("no screen for the window", "DISPLAY", "Run with --headless, or log in where there is a screen.")
-
-
 def main(
     connection: Path | None = None,
     prepare: Mapping[str, Any] | None = None,
@@ -129,30 +109,18 @@ def main(
     BadInput
         There is no screen, or no such theme.
     """
-    check_screen()
+    check_screen(or_headless=True)
     chosen = themes.choose(theme)
-    running = QApplication.instance()
-    application = running if isinstance(running, QApplication) else QApplication(sys.argv[:1])
-    QCoreApplication.setApplicationName("labcapture")
-    themes.apply(application, chosen)
+    application = application_of(chosen)
     console = Console(connection, prepare, start=start, theme=chosen)
     console.window.form.remember(Recent(themes.settings()), begin=prepare is None)
-
-    def interrupted(number: int, frame: FrameType | None) -> None:
-        QTimer.singleShot(0, console.window.leave)  # not from within whatever the window is doing just now
-
-    before = signal.signal(signal.SIGINT, interrupted)
-    awake = QTimer()
-    awake.timeout.connect(lambda: None)
-    awake.start(_SIGNAL_MS)
-    try:
-        console.open()
-        gc.freeze()  # what is there now stays: looking through it for garbage would hold the window for tens of ms
-        application.exec()
-    finally:
-        awake.stop()
-        console.close()
-        signal.signal(signal.SIGINT, before)
+    with interrupts(console.window.leave):
+        try:
+            console.open()
+            gc.freeze()  # what is there now stays: looking through it for garbage would hold the window for tens of ms
+            application.exec()
+        finally:
+            console.close()
     return 0
 
 
@@ -166,23 +134,15 @@ def browse(folder: Path) -> int:
     """
     if not folder.is_dir():
         raise BadInput("no such folder", str(folder), "Name a folder with sessions.")
-    check_screen()
-    running = QApplication.instance()
-    application = running if isinstance(running, QApplication) else QApplication(sys.argv[:1])
-    QCoreApplication.setApplicationName("labcapture")
+    check_screen(or_headless=False)
     chosen = themes.choose()
-    themes.apply(application, chosen)
+    application = application_of(chosen)
     browser = SessionBrowser(chosen, folder.absolute())
     browser.show()
     browser.look(folder.absolute())
-    before = signal.signal(signal.SIGINT, lambda *_: QTimer.singleShot(0, browser.close))
-    awake = QTimer()
-    awake.timeout.connect(lambda: None)
-    awake.start(_SIGNAL_MS)
-    try:
-        application.exec()
-    finally:
-        awake.stop()
-        browser.close()
-        signal.signal(signal.SIGINT, before)
+    with interrupts(browser.close):
+        try:
+            application.exec()
+        finally:
+            browser.close()
     return 0
