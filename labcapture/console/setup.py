@@ -8,9 +8,9 @@ from typing import Any
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction, QIntValidator, QKeySequence
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLineEdit, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
-from labcapture.console.parts import Choice, KeyButton, label, panel
+from labcapture.console.parts import Choice, KeyButton, label
 from labcapture.console.recent import Recent, RecentChoice
 from labcapture.console.setup_fields import (
     ConditionChoice,
@@ -23,6 +23,7 @@ from labcapture.console.setup_fields import (
     told,
     yaml_in,
 )
+from labcapture.console.setup_frame import Framed
 from labcapture.console.setup_survey import Asked, Surveyor
 from labcapture.console.theme import Theme
 from labcapture.core.errors import BadInput, LabcaptureError
@@ -220,11 +221,11 @@ class SetupForm(QWidget):
             return
         self._offered = found.conditions, found.settings
         chosen = self._given | self._variables()
-        while self._choices.count():
-            widget = self._choices.takeAt(0).widget()  # type: ignore[union-attr] # there is one: it was counted
-            if widget is not None:
-                widget.hide()
-                widget.deleteLater()
+        for widget in self._choices:
+            self._who.removeWidget(widget)
+            widget.hide()
+            widget.deleteLater()
+        self._choices.clear()
         self.conditions, self.settings = {}, {}
         for condition in found.conditions:
             self.conditions[condition.variable] = box = ConditionChoice(self._theme, condition)
@@ -237,12 +238,13 @@ class SetupForm(QWidget):
             self._add_choice(name, line)
 
     def _add_choice(self, name: str, field: QWidget) -> None:
-        caption = label(name.replace("_", " ").capitalize())
+        caption = label(name.replace("_", " ").capitalize(), "field")
         caption.setBuddy(field)
         field.setAccessibleName(name)
-        line = self._choices.rowCount()
-        self._choices.addWidget(caption, line, 0, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self._choices.addWidget(field, line, 1)
+        line = len(self._rows) + len(self._choices)  # below the others
+        self._who.addWidget(caption, line, 0, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
+        self._who.addWidget(field, line, 1)
+        self._choices += [caption, field]
 
     def _variables(self) -> dict[str, str]:
         """Return what was chosen or written for the protocol's variables."""
@@ -353,58 +355,42 @@ class SetupForm(QWidget):
         ]
         self._rows = dict([*who, *what])
         self._rows["resume"].show_all(False)
-        self._choices = grid()
-        columns = QHBoxLayout()
-        columns.setSpacing(36)
-        for rows, more in ((who, self._choices), (what, None)):
-            form = grid()
+        self._who = grid()
+        self._choices: list[QWidget] = []
+        columns = []
+        for rows, form, share in ((who, self._who, 4), (what, grid(), 5)):
             for line, (_, row) in enumerate(rows):
                 lay_out(form, line, row)
-            column = QVBoxLayout()
-            column.setSpacing(8)
+            held = QWidget()
+            column = _column(held, 8)
             column.addLayout(form)
-            if more is not None:
-                column.addLayout(more)
             column.addStretch()
-            columns.addLayout(column, 4 if more is not None else 5)
-        self._frame(columns)
+            columns.append((held, share))
+        self.framed = Framed("New session", columns, self._below())
+        _column(self, 0).addWidget(self.framed)
 
-    def _frame(self, columns: QHBoxLayout) -> None:
-        """Put the columns into a panel, with messages and buttons below them; scrolled where there is no room."""
-        frame, inside = panel("New session")
-        inside.setContentsMargins(28, 18, 28, 18)
-        inside.setSpacing(12)
-        inside.addLayout(columns)
-        inside.addWidget(self.found)
-        inside.addWidget(self.message)
+    def _below(self) -> QWidget:
+        """Return messages and buttons."""
+        below = QWidget()
+        lines = _column(below, 12)
+        lines.addWidget(self.found)
+        lines.addWidget(self.message)
         buttons = QHBoxLayout()
         buttons.addWidget(self.sessions)
         buttons.addWidget(self.head)
         buttons.addStretch()
         buttons.addWidget(self.prepare)
         buttons.addWidget(self.check)
-        inside.addLayout(buttons)
-        held = QWidget()
-        middle = QVBoxLayout(held)
-        middle.setContentsMargins(0, 0, 0, 0)
-        middle.addStretch()
-        centre = QHBoxLayout()
-        centre.addStretch(1)
-        centre.addWidget(frame, 12)
-        centre.addStretch(1)
-        middle.addLayout(centre)
-        middle.addStretch()
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        scroll.viewport().setAutoFillBackground(False)
-        held.setAutoFillBackground(False)
-        scroll.setWidget(held)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(scroll)
+        lines.addLayout(buttons)
+        return below
 
     def _file(self, name: str, field: RecentChoice, *, folder: bool) -> Remarked:
         return Remarked(name, field, browsed(self, field, name, folder=folder))
+
+
+def _column(holder: QWidget, gap: int) -> QVBoxLayout:
+    """Give a widget lines one below the other, from edge to edge."""
+    column = QVBoxLayout(holder)
+    column.setContentsMargins(0, 0, 0, 0)
+    column.setSpacing(gap)
+    return column

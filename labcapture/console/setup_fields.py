@@ -23,7 +23,7 @@ class Remarked(QWidget):
         super().__init__()
         field.setAccessibleName(name)
         self.field = field
-        self.caption = label(name)
+        self.caption = label(name, "field")
         self.caption.setBuddy(field)
         self.remark = label("", "caption")
         self.remark.setWordWrap(True)
@@ -56,7 +56,7 @@ def lay_out(form: QGridLayout, line: int, row: Remarked) -> None:
     """Put a field and its caption into ``line`` of ``form``."""
     top = Qt.AlignmentFlag.AlignTop
     holder = QVBoxLayout()  # as high as the field's own line, whatever is remarked below it
-    holder.setContentsMargins(0, 7, 0, 0)
+    holder.setContentsMargins(0, 0, 0, 0)
     holder.addWidget(row.caption, 0, top | Qt.AlignmentFlag.AlignRight)
     holder.addStretch()
     form.addLayout(holder, line, 0)

@@ -145,6 +145,7 @@ def style_sheet(theme: Theme, scale: float) -> str:
     QFrame[role="panel"] {{ background: {theme.panel}; border: 1px solid {theme.line}; border-radius: {px(6)}; }}
     QLabel {{ background: transparent; }}
     QLabel[role="caption"] {{ color: {theme.muted}; font-size: {px(12)}; }}
+    QLabel[role="field"] {{ padding-top: {px(7)}; }}
     QLabel[role="section"] {{ color: {theme.muted}; font-size: {px(12)}; font-weight: 600; }}
     QLabel[role="figure"] {{ font-size: {px(26)}; font-weight: 600; }}
     QLabel[role="detail"] {{ font-size: {px(26)}; font-weight: 600; }}

@@ -114,14 +114,14 @@ class ConsoleWindow(QMainWindow):
         bottom.addWidget(self.restart)
         bottom.addWidget(self.controls, 1)
         column.addLayout(bottom)
-        self._around = (column, bottom)
+        self._around = (column, bottom, *self.form.framed.layouts)
         self.setCentralWidget(middle)
         self.restart.hide()
 
     def _dress(self) -> None:
         """Style all parts before the window is seen; what is added later is dressed as it comes."""
-        pages = (self.form, self.preflight, self.calibration, *self._live_parts, self.interview, *self.outcome.parts())
-        for part in (self.head, self.banner, *pages, self.restart, self.controls, self.alarms):
+        pages = (*self.form.framed.parts, self.preflight, self.calibration, *self._live_parts, self.interview)
+        for part in (self.head, self.banner, *pages, *self.outcome.parts(), self.restart, self.controls, self.alarms):
             self._dresser.dress(part)
         self._scale_rest()
         self.outcome.report.added.connect(self._dresser.dress)

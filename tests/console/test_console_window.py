@@ -444,7 +444,8 @@ def test_enlarging_dresses_one_part_in_a_turn_and_ends_with_all(window: ConsoleW
     qtbot.waitUntil(lambda: dresser.scale > 1.25 and not dresser.busy, timeout=20_000)
     assert len(turns) > 8
     pixels = round(14 * dresser.scale)
-    parts = (window.form, window.preflight.rows, window.previews, window.prompt, window.outcome.folder, window.alarms)
+    before, after = (window.form.message, window.preflight.rows), (window.outcome.folder, window.alarms)
+    parts = (*before, window.previews, window.prompt, *after)
     assert {part.font().pixelSize() for part in parts} == {pixels}
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import QProcess, QTimer
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import QComboBox, QWidget
 from pytestqt.qtbot import QtBot
 
 from tests.console.gui_watch import LIMIT_S, PAINT_S, STILL_S, WATCH, Watch
@@ -69,6 +69,32 @@ def test_an_event_that_computes_or_reads_is_seen(qtbot: QtBot) -> None:
     slow = during_an_event(work, WATCH.slow, qtbot)
     assert [told.split(":")[0] for told in slow] == ["act QTimer Timer"]
     assert [wait.split("(")[0] for wait in waits] == ["os.listdir"]
+
+
+@pytest.mark.parametrize("works", [False, True])
+def test_what_the_watch_itself_takes_is_not_the_windows(qtbot: QtBot, works: bool) -> None:
+    form = QWidget()
+    qtbot.addWidget(form)
+    for _ in range(40):
+        QComboBox(form, editable=True)
+    ended: list[str] = []
+
+    def act() -> None:
+        began = time.thread_time()
+        while time.thread_time() < began + 1.6 * LIMIT_S:  # a twentieth of it is Qt's
+            form.setEnabled(not form.isEnabled())
+        while works and time.thread_time() < began + 3.6 * LIMIT_S:
+            pass
+        ended.append("act")
+
+    timer = QTimer(singleShot=True)
+    timer.timeout.connect(act)
+    timer.start(0)
+    qtbot.waitUntil(lambda: bool(ended), timeout=20_000)
+    qtbot.wait(0)
+    slow = list(WATCH.slow)
+    WATCH.begin()
+    assert bool(slow) is works
 
 
 @pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="no system that tells how long a thread slept")

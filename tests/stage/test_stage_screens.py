@@ -98,10 +98,13 @@ def stage() -> Iterator[StageProcess]:
         stage.close()
 
 
+GUARD_S = 0.3  # that of labcapture.stage.screens.base, which only a process with a display can import
+
+
 def settle(stage: StageProcess) -> list[FromStage]:
-    """Let some flips pass from now on."""
-    now = lsl_time()
-    return listen(stage, lambda m: isinstance(m, Heartbeat) and m.time > now + 0.2)
+    """Let some flips pass from now on, and the time in which a key is taken for one of the screen before."""
+    until = lsl_time() + GUARD_S + 0.05
+    return listen(stage, lambda m: isinstance(m, Heartbeat) and m.time > until)
 
 
 def grab(name: str, size: tuple[int, int]) -> np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]:
