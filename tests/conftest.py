@@ -21,7 +21,7 @@ ALONE = {
     "test_stage_screens.py",
 }
 
-# The gate tries the same examples every time, so that a change is judged by what it changed; people's runs explore.
+# The gate tries the same examples every time (`.ci/run` sets CI); people's runs explore.
 hypothesis.settings.register_profile("gate", derandomize=True)
 if os.environ.get("CI"):
     hypothesis.settings.load_profile("gate")
