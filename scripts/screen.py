@@ -25,7 +25,7 @@ def screen(size: tuple[int, int]) -> Iterator[None]:
                 os.environ["DISPLAY"] = f":{answer.readline().strip()}"
             yield
         finally:
-            os.environ.pop("DISPLAY")
+            os.environ.pop("DISPLAY", None)
             if before is not None:
                 os.environ["DISPLAY"] = before
             server.terminate()  # else leaving the block would wait for it for ever

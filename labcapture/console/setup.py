@@ -241,7 +241,7 @@ class SetupForm(QWidget):
         caption = label(name.replace("_", " ").capitalize(), "field")
         caption.setBuddy(field)
         field.setAccessibleName(name)
-        line = len(self._rows) + len(self._choices)  # below the others
+        line = self._who.rowCount()
         self._who.addWidget(caption, line, 0, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
         self._who.addWidget(field, line, 1)
         self._choices += [caption, field]

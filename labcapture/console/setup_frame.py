@@ -55,6 +55,5 @@ class Framed(QScrollArea):
         self.setWidget(held)
         for back in (self.viewport(), held):
             back.setAutoFillBackground(False)
-        self.parts: tuple[QWidget, ...] = (*(column for column, _ in columns), below, ground, title)
-        self.parts += (self.verticalScrollBar(),)
+        self.parts: list[QWidget] = [*(it for it, _ in columns), below, ground, title, self.verticalScrollBar()]
         self.layouts: tuple[QLayout, ...] = (inside, beside)
