@@ -244,6 +244,7 @@ class SetupForm(QWidget):
         line = self._who.rowCount()
         self._who.addWidget(caption, line, 0, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop)
         self._who.addWidget(field, line, 1)
+        QWidget.setTabOrder(self._choices[-1] if self._choices else self.language, field)
         self._choices += [caption, field]
 
     def _variables(self) -> dict[str, str]:

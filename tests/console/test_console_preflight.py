@@ -225,6 +225,9 @@ def test_the_form_tells_what_is_on_disk_and_offers_to_go_on(
     assert "b 0" in group.itemText(0)
     assert [form.language.itemText(i) for i in range(form.language.count())] == ["en", "zh"]
     assert "2 rehearsals" in form.found.text()
+    form.language.setFocus()
+    QTest.keyClick(form.language, Qt.Key.Key_Tab)  # it stands below the language, so it comes after it
+    assert group.hasFocus()
     group.choose("b")
     form.resume.setCurrentIndex(1)
     form.check.click()
