@@ -35,7 +35,7 @@ def _ours(name: str) -> Pair:
     return codec.encode, lambda data, like: codec.decode(data, like.dtype, like.shape)
 
 
-def _jpeg_xl(encode: jxl_encoder.Encoder) -> Pair:
+def _jpeg_xl(encode: Callable[[Pixels], bytes]) -> Pair:
     return encode, lambda data, like: codecs.decode(data, np.empty_like(like))
 
 

@@ -51,7 +51,7 @@ def dataset_options(dtype: str, shape: Shape) -> Mapping[str, Any]:
 
 def encode(pixels: Pixels) -> bytes:
     """Return the picture (height, width[, 3]), uint8 or uint16, as lossless JPEG XL. Needs no lock, holds no GIL."""
-    return jxl_encoder.fastest()(np.ascontiguousarray(pixels))
+    return jxl_encoder.encode(np.ascontiguousarray(pixels))
 
 
 def decode(data: bytes | memoryview, out: Pixels | None = None, threads: int = 1) -> Pixels:

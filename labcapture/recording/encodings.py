@@ -85,7 +85,7 @@ def of(name: str) -> Codec:
 def ready(name: str) -> Codec:
     """Return a codec by its name, once a small picture of each kind came back from it as it was.
 
-    Then its libraries are loaded, too, and JPEG XL's faster encoder is chosen: some 0.3 s that no first picture waits.
+    Then its libraries are loaded, too: some 0.3 s that no first picture waits.
 
     Raises
     ------

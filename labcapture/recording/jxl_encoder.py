@@ -1,44 +1,47 @@
-"""Encoding of lossless JPEG XL by the build of libjxl that is fastest on this machine.
+"""Encoding of lossless JPEG XL, by a library that changes nothing.
 
-libjxl encodes four times as fast where it may use a processor's wide registers, and not every build may: that of
-imagecodecs does with AVX-512 but not with AVX2, that of pillow-jxl-plugin does with AVX2. Which is faster is tried, not
-derived from the processor's name: it depends as much on the compiler that made a package for a system.
+libjxl's fast mode (effort 1) is four times as fast as the next one, but before version 0.12 it could give a pixel the
+colour of another, in 8-bit pictures of at most 512 colours: two colours that its palette's hash does not tell apart
+were taken for one if they first met within the same eight pixels (libjxl 4291). pillow-jxl-plugin brings 0.12, which
+also uses a processor's AVX2. imagecodecs brings 0.11; where it has to do, it encodes by the next mode, other code.
 """
 
 from __future__ import annotations
 
 import importlib
-import time
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-import numpy as np
-
 from labcapture.recording.hdf5_filter import Pixels
 
-Encoder = Callable[[Pixels], bytes]
-
 _EFFORT = 1  # at higher effort colour shrinks by a few per cent more and takes several times as long
+_EFFORT_BEFORE_0_12 = 2
 _MODES = {("|u1", 3): "RGB", ("|u1", 2): "L", ("<u2", 2): "I;16"}
 """Pillow's names of pictures, by dtype and number of dimensions."""
-_TRIALS = 4
+
+
+def encode(pixels: Pixels) -> bytes:
+    """Return a contiguous picture (height, width[, 3]), uint8 or uint16, as lossless JPEG XL. Holds no GIL.
+
+    pillow-jxl-plugin encodes where it is installed; an analyst's install has no need of it.
+    """
+    return with_pillow_jxl(pixels) if _has_pillow_jxl() else with_imagecodecs(pixels)
 
 
 def with_imagecodecs(pixels: Pixels) -> bytes:
-    """Return a contiguous picture (height, width[, 3]), uint8 or uint16, as lossless JPEG XL. Holds no GIL."""
+    """Return the same by imagecodecs: slower, a little smaller."""
     import imagecodecs  # noqa: PLC0415 - late: most processes import labcapture and never see a picture
 
-    return bytes(imagecodecs.jpegxl_encode(pixels, effort=_EFFORT, lossless=True, numthreads=1))
+    return bytes(imagecodecs.jpegxl_encode(pixels, effort=_EFFORT_BEFORE_0_12, lossless=True, numthreads=1))
 
 
 def with_pillow_jxl(pixels: Pixels) -> bytes:
-    """Return the same by pillow-jxl-plugin, but for the kinds of picture that it does not know. Holds no GIL.
+    """Return the same by pillow-jxl-plugin, but for the kinds of picture that it does not know.
 
     Raises
     ------
     ImportError
-        It is not installed: an analyst's install has no need of it.
+        It is not installed.
     """
     library: Any = importlib.import_module("pillow_jxl")
     mode = _MODES.get((pixels.dtype.str, pixels.ndim))
@@ -50,21 +53,9 @@ def with_pillow_jxl(pixels: Pixels) -> bytes:
 
 
 @cache
-def fastest() -> Encoder:
-    """Return the fastest of those that are installed, tried once on a noisy slope, which takes some 20 ms."""
-    noise = np.random.default_rng(0).integers(0, 4, (240, 320, 3))
-    picture = (noise + np.add.outer(np.arange(240), np.arange(320))[..., None]).astype(np.uint8)
-    times = {}
-    for encode in (with_imagecodecs, with_pillow_jxl):
-        try:
-            encode(picture)
-        except ImportError:
-            continue
-        times[encode] = min(_time_of(encode, picture) for _ in range(_TRIALS))
-    return min(times, key=times.__getitem__)
-
-
-def _time_of(encode: Encoder, picture: Pixels) -> float:
-    began = time.perf_counter()
-    encode(picture)
-    return time.perf_counter() - began
+def _has_pillow_jxl() -> bool:
+    try:
+        importlib.import_module("pillow_jxl")
+    except ImportError:
+        return False
+    return True

@@ -53,7 +53,9 @@ def test_any_picture_comes_back_from_h5py(pixels: NDArray[Any]) -> None:
 @pytest.mark.parametrize("encode", _ENCODERS)
 @settings(max_examples=100, deadline=None)
 @given(pixels=_PICTURES)
-def test_any_picture_comes_back_whoever_encoded_it(encode: jxl_encoder.Encoder, pixels: NDArray[Any]) -> None:
+def test_any_picture_comes_back_whoever_encoded_it(
+    encode: Callable[[NDArray[Any]], bytes], pixels: NDArray[Any]
+) -> None:
     decoded = codecs.decode(encode(pixels))
     assert (decoded.dtype, decoded.shape) == (pixels.dtype, pixels.shape)
     np.testing.assert_array_equal(decoded, pixels)
@@ -84,13 +86,27 @@ def test_colour_that_is_not_the_picture_is_an_error_not_a_crash(damage: Callable
         np.testing.assert_array_equal(magicyuv.decode(magicyuv.encode(right), np.empty_like(right)), right)
 
 
-def test_the_encoder_is_the_faster_of_two_and_the_only_one_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    choose = jxl_encoder.fastest.__wrapped__
-    for favourite in _ENCODERS:
-        monkeypatch.setattr(jxl_encoder, "_time_of", lambda encode, _, best=favourite: 1.0 if encode is best else 2.0)
-        assert choose() is favourite
+def _colour(code: int) -> list[int]:
+    return [code & 255, code >> 8 & 255, code >> 16]
+
+
+@pytest.mark.parametrize("encode", _ENCODERS)
+def test_two_colours_that_share_a_hash_stay_two(encode: Callable[[NDArray[Any]], bytes]) -> None:
+    """Before 0.12, libjxl took them for one where they first met within eight pixels (issue 4291)."""
+    every = np.arange(2**24, dtype=np.uint32)
+    hashes = (every * np.uint32(2654435761)) >> np.uint32(16)
+    one, other, *_ = every[hashes == hashes[0x2040C8]]
+    pixels = np.full((8, 16, 3), (90, 20, 10), np.uint8)
+    pixels[2, 1], pixels[2, 5] = _colour(one), _colour(other)
+    np.testing.assert_array_equal(codecs.decode(encode(pixels)), pixels)
+
+
+def test_an_install_without_the_faster_library_encodes_by_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = np.arange(192, dtype=np.uint8).reshape(8, 8, 3)
+    assert jxl_encoder.encode(pixels) == jxl_encoder.with_pillow_jxl(pixels)
     monkeypatch.setitem(sys.modules, "pillow_jxl", None)  # as where it is not installed
-    assert choose() is jxl_encoder.with_imagecodecs
+    monkeypatch.setattr(jxl_encoder, "_has_pillow_jxl", jxl_encoder._has_pillow_jxl.__wrapped__)
+    assert jxl_encoder.encode(pixels) == jxl_encoder.with_imagecodecs(pixels) != b""
 
 
 @pytest.mark.parametrize("value", [0, 1, 32768, 65535])
