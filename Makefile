@@ -4,8 +4,8 @@ PYTHON := .venv/bin/python
 demo: setup ## a whole session on the simulated rig, with the console
 	$(PYTHON) -m scripts.demo
 
-test: setup ## all tests, two files at a time: much of their time is waiting
-	$(PYTHON) -m pytest -n 2 --dist loadfile -m "not alone"
+test: setup ## all tests, three files at a time: much of their time is waiting
+	$(PYTHON) -m pytest -n 3 --dist loadfile -m "not alone"
 	$(PYTHON) -m pytest -m alone
 
 lint: setup ## style, types, rooms
