@@ -37,7 +37,6 @@ from labcapture.engine.preflight_rig import (
 )
 from labcapture.engine.preflight_rows import Report, Row
 from labcapture.engine.preflight_streams import judge_stream
-from labcapture.recording import encodings
 from labcapture.stage.messages import Done, Failed, Heartbeat, Show
 from labcapture.stage.process import StageProcess
 
@@ -92,11 +91,8 @@ def preflight(wanted: Wanted, progress: Progress = lambda what: None, cancelled:
         By ``cancelled``.
     BadInput
         The rig file or the protocol is wrong; all else becomes a row.
-    RecordingError
-        The rig's encoding of pictures needs a library that is not installed.
     """
     rig = load_rig(wanted.rig)
-    encodings.ready(rig.codec)
     shown = Shown()
     if wanted.protocol is not None and wanted.looks_at("films", "disk"):
         shown = look_at_protocol(wanted.protocol, wanted.stimuli, rig.is_simulated, progress, cancelled)

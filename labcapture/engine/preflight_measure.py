@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from labcapture.core.cancelling import NEVER, Cancellation
 from labcapture.core.chunks import AudioBlock, Chunk, ClockOffset, Frame, Gap, Samples, StreamSpec
 from labcapture.core.clock import lsl_time
+from labcapture.core.errors import RecordingError
 from labcapture.recording import encodings
 from labcapture.recording.ledger import size
 from labcapture.recording.quality import GapTracker
@@ -187,20 +188,20 @@ def write_speed(folder: Path, nbytes: int, cancelled: Cancellation = NEVER) -> f
 
 @dataclass(frozen=True)
 class Encoding:
-    """What it takes to store all streams."""
+    """What it takes to store all streams; as they are where ``fault`` says that pictures cannot be encoded here."""
 
     bytes_per_s: float
     cores: float
+    fault: str = ""
+    mend: str = ""
 
 
 def encoding(streams: Sequence[StreamMeasure], codec: str) -> Encoding:
-    """Return bytes per second and processor cores that the streams need, by encoding the pictures that were kept.
-
-    Raises
-    ------
-    RecordingError
-        A library that ``codec`` needs is not installed.
-    """
+    """Return what the streams need, by encoding the pictures that were kept; each must come back as it was."""
+    fault, mend = _fault(streams, codec)
+    if fault:
+        raw = sum(stream.spec.element_bytes * stream.spec.rate_hz for stream in streams)
+        return Encoding(raw, 0.0, fault, mend)
     encode = encodings.of(codec).encode
     nbytes = cores = 0.0
     for stream in streams:
@@ -213,3 +214,16 @@ def encoding(streams: Sequence[StreamMeasure], codec: str) -> Encoding:
         cores += (time.thread_time() - began) / len(lengths) * rate
         nbytes += float(np.mean(lengths)) * rate
     return Encoding(nbytes, cores)
+
+
+def _fault(streams: Sequence[StreamMeasure], codec: str) -> tuple[str, str]:
+    """Return why pictures cannot be encoded, and how to mend it; nothing where they can."""
+    try:
+        it = encodings.ready(codec)
+        for stream in streams:
+            for picture in stream.pictures:
+                if why := encodings.fault(it, picture):
+                    return f"{stream.spec.name}: {why}", "Set 'codec' in the rig file to another one."
+    except RecordingError as error:
+        return f"{error.where}: {error.what}", error.mend
+    return "", ""

@@ -71,7 +71,7 @@ def judge_films(films: Sequence[FilmFacts]) -> Iterator[Row]:
 
 
 def judge_machine(machine: MachineMeasure, need: Encoding, needed_s: float) -> Iterator[Row]:
-    """Yield the rows about disk, processor and clock; ``needed_s`` of recording are to be stored."""
+    """Yield the rows about disk, encoding, processor and clock; ``needed_s`` of recording are to be stored."""
     minutes = max(0, machine.free_bytes - RESERVE_BYTES) / max(need.bytes_per_s, 1.0) / 60
     told, limit = f"{minutes:.0f} min", f"at least {needed_s / 60:.0f} min"
     mend = "Free some space, or name another disk with --out."
@@ -85,6 +85,8 @@ def judge_machine(machine: MachineMeasure, need: Encoding, needed_s: float) -> I
         speed = machine.write_bytes_per_s
         verdict = "ok" if speed >= least else "warn" if speed >= need.bytes_per_s else "fail"
         yield row("disk", "write speed", verdict, f"{_mb(speed)} MB/s", f"at least {_mb(least)} MB/s", mend)
+    reading = need.fault or "every picture came back as it was"
+    yield row("machine", "encoding", not need.fault, reading, "without loss", need.mend)
     free = machine.cores - machine.cores_busy
     verdict = "ok" if free >= 1.5 * need.cores else "warn" if free >= need.cores else "fail"
     limit = f"at least {1.5 * need.cores:.2f} cores"

@@ -96,21 +96,31 @@ def ready(name: str) -> Codec:
     """
     codec = of(name)
     for picture in _TRIALS:
-        codec.options(picture.dtype.name, picture.shape)
-        try:
-            is_same = np.array_equal(codec.decode(codec.encode(picture), picture.dtype, picture.shape), picture)
-            why = "a picture came back as another one"
-        except RecordingError:
-            raise
-        except Exception as error:  # noqa: BLE001 - each library has errors of its own
-            is_same, why = False, str(error) or type(error).__name__
-        if not is_same:
+        if why := fault(codec, picture):
             raise RecordingError(
                 f"pictures of {picture.dtype} {picture.shape} cannot be encoded here: {why}",
                 f"codec {name}",
                 f"Set 'codec' in the rig file to another one of: {', '.join(n for n in RECORDED if n != name)}.",
             )
     return codec
+
+
+def fault(codec: Codec, picture: Pixels) -> str:
+    """Return why a picture does not come back from a codec as it was; nothing where it does.
+
+    Raises
+    ------
+    RecordingError
+        A library that the codec needs is not installed.
+    """
+    try:
+        codec.options(picture.dtype.name, picture.shape)
+        again = codec.decode(codec.encode(picture), picture.dtype, picture.shape)
+    except RecordingError:
+        raise
+    except Exception as error:  # noqa: BLE001 - each library has errors of its own
+        return str(error) or type(error).__name__
+    return "" if np.array_equal(again, picture) else "a picture came back as another one"
 
 
 def codec_of(pictures: h5py.Dataset) -> Codec | None:

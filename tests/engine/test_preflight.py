@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 import uuid
@@ -20,7 +21,7 @@ from labcapture.core.errors import DeviceError
 from labcapture.devices.rig import Rig
 from labcapture.engine.preflight import Wanted, preflight
 from labcapture.engine.preflight_films import look_at_protocol
-from labcapture.engine.preflight_measure import Encoding, MachineMeasure, StreamMeasure
+from labcapture.engine.preflight_measure import Encoding, MachineMeasure, StreamMeasure, encoding
 from labcapture.engine.preflight_rig import (
     FilmFacts,
     StageFacts,
@@ -34,6 +35,7 @@ from labcapture.engine.preflight_rows import Report, Row
 from labcapture.engine.preflight_streams import judge_stream
 from labcapture.protocol.manifest import Clip, Manifest
 from labcapture.protocol.placeholders import make_placeholders
+from labcapture.recording import encodings
 
 OURS = {"processor", "write speed"}  # rows that tell of the machine the tests run on, which may be busy
 NONE: set[str] = set()
@@ -257,7 +259,31 @@ def machine(**changed: Any) -> MachineMeasure:  # noqa: ANN401 - of MachineMeasu
 def test_each_reading_of_the_machine_turns_its_own_row(changed: dict[str, Any], failed: set[str]) -> None:
     rows = list(judge_machine(machine(**changed), Encoding(45e6, 0.3), 1800))
     assert {row.name for row in rows if row.verdict == "fail"} == failed
-    assert len(rows) == 4
+    assert len(rows) == 5
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"), [((64, 64, 3), "codec magicyuv: pictures of uint8"), ((4, 4, 3), "color: ")]
+)
+def test_pictures_that_do_not_come_back_from_their_encoding_turn_its_row(
+    wrong: tuple[int, ...], told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither those that every encoding is tried on, nor those that the camera just brought."""
+    it = encodings.of("magicyuv")
+
+    def decode(stored: bytes, dtype: np.dtype[Any], shape: tuple[int, ...]) -> np.ndarray:
+        picture: np.ndarray = it.decode(stored, dtype, shape)
+        return np.zeros_like(picture) + 1 if shape == wrong else picture
+
+    assert encoding([frames()], "magicyuv").fault == ""
+    monkeypatch.setattr(encodings, "CODECS", [dataclasses.replace(it, decode=decode)])
+    need = encoding([frames()], "magicyuv")
+    assert need.bytes_per_s == 4 * 4 * 3 * 30  # as they are
+    failed = [row for row in judge_machine(machine(), need, 1800) if row.verdict == "fail"]
+    assert [row.name for row in failed] == ["encoding"]
+    assert failed[0].reading.startswith(told)
+    assert "came back as another one" in failed[0].reading
+    assert "'codec' in the rig file" in failed[0].mend
 
 
 def test_the_screen_and_the_films() -> None:
