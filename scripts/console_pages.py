@@ -32,6 +32,7 @@ def rows(*, flat: bool) -> tuple[Row, ...]:
         row("stage", "flips", True, "0 of 180 late", "at most 1 %"),
         row("films", "present and hashed", True, "13 of 13", "all"),
         row("disk", "room", True, "174 minutes", "at least 38"),
+        row("machine", "encoding", True, "every picture came back as it was", "without loss"),
         row("machine", "sleep", True, "inhibited", "inhibited"),
     )
 
