@@ -78,9 +78,10 @@ class Operating:
             self._ask(dialogs.abort(self._window)).answered.connect(lambda words: self._send(Abort(reason=words)))
         elif control is can.SKIP:
             present = text.running_step(snapshot)
-            title = text.title(present) if present is not None and present.state == "running" else "the next step"
+            runs = present if present is not None and present.state == "running" else None
+            step, title = (None, "the next step") if runs is None else (runs.id, text.title(runs))
             self._ask(questions.skip(self._window, title)).answered.connect(
-                lambda words: self._send(Skip(reason=words, time=now))
+                lambda words: self._send(Skip(reason=words, step=step, time=now))  # not another one that runs by then
             )
         elif control is can.REDO_CLIP:
             self._redo_clip(snapshot, now)

@@ -110,6 +110,7 @@ class Skip(Model):
 
     command: Literal["skip"] = "skip"
     reason: str = Field(default="", max_length=500)
+    step: str | None = Field(default=None, description="The one that is meant: refused if it is over")
     time: _Time = None
 
 

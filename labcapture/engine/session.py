@@ -127,7 +127,8 @@ class Session:
         """
         match command:
             case told.Skip():
-                self._operate(runs.Skip(command.reason or "skipped"), "skip", command.time)
+                step = None if command.step is None else self._meant(command.step)
+                self._operate(runs.Skip(command.reason or "skipped", step), "skip", command.time)
             case told.Redo():
                 step = None if command.step is None else self._meant(command.step)
                 self._operate(runs.Redo(step), "redo", command.time)

@@ -51,9 +51,13 @@ class Abort:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """The operator leaves the present step out; between two steps, the next one."""
+    """The operator leaves the present step out; between two steps, the next one.
+
+    ``step`` is the one that the operator means; None: whichever it is.
+    """
 
     reason: str = "skipped"
+    step: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

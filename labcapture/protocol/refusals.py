@@ -78,6 +78,8 @@ def _unfit(  # noqa: PLR0911 - a list of reasons
         coming = steps.leaf(run.coming)
         if coming is None:
             return "no step is left"
+        if event.step not in {None, coming.id}:  # it ended by itself while somebody wrote a reason
+            return "the step that was to be skipped is over"
         return "a consent cannot be skipped" if isinstance(coming, Consent) else ""
     if event.step is None:
         return ""

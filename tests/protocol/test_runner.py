@@ -274,6 +274,17 @@ def test_skipping_a_pause_leaves_a_run_complete_and_skipping_a_clip_does_not() -
         assert runner.view().steps[-1].state == ("done" if complete else "skipped")
 
 
+def test_a_step_that_ended_while_somebody_wrote_why_takes_no_other_one_with_it() -> None:
+    runner = to_the_break()
+    assert runner.refusal(Skip("no time", "rest")) == ""
+    done(runner)
+    assert runner.present is not None
+    assert runner.present.id == "tail"
+    assert "is over" in runner.refusal(Skip("no time", "rest"))
+    assert do(runner, Skip("no time", "rest")) == []
+    assert runner.refusal(Skip("no time", "tail")) == ""
+
+
 def test_block_is_one_trial_and_stays_open_while_paused() -> None:
     runner = runner_of(RICH)
     do(runner, Entered("outcome", "left", "assistant"), Start(), Confirm())

@@ -48,7 +48,7 @@ steps:
   - {id: ask, kind: question, text: "Did you take it? ({outcome})", expected: "no"}
   - {id: pace, kind: question, text: Was it red?, isi: [2, 2.5]}
   - {id: accuse, kind: note, text: "It was {outcome}.", when: outcome == 'taken'}
-  - {id: rest, kind: break}
+  - {id: rest, kind: break, seconds: 16}
   - {id: last, kind: movie, clip: rehearsal_happiness}
 """
 
@@ -113,8 +113,10 @@ def test_what_people_do_is_done_and_another_session_goes_on_with_it(client: Clie
     _wait(client, lambda s: s.state is EngineState.PAUSED)
     client.command(Resume())
     _wait(client, _runs("rest"))
-    client.command(Skip(reason="no time"))
+    client.command(Skip(reason="no time", step="rest"))
     _wait(client, _runs("last"))
+    with pytest.raises(EngineError, match="is over"):
+        client.command(Skip(reason="no time", step="rest"))
     client.command(Abort(reason="fire alarm"))
     result = _wait(client, _ended).result
     assert result is not None
